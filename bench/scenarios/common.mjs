@@ -1,0 +1,35 @@
+/** What the roles of several scenarios share. */
+import net from 'node:net';
+
+/** Listen where the adapter listens, and tell the rig. @param {net.Server} server */
+export function listen(context, server) {
+  const { path } = context.params;
+  const options = path === null ? { host: '127.0.0.1', port: 0, backlog: 1024 } : { path, backlog: 1024 };
+  server.listen(options, () => {
+    const address = server.address();
+    context.ready(typeof address === 'string' ? { path: address } : { host: '127.0.0.1', port: address?.port });
+  });
+}
+
+/** An echo server; what a ping-pong and a wake-up need. */
+export function echoServer(context) {
+  const server = net.createServer((socket) => {
+    socket.setNoDelay(true);
+    socket.on('data', (chunk) => socket.write(chunk));
+    socket.on('error', ignoreReset);
+  });
+  listen(context, server);
+}
+
+/** The end of a run takes connections down in any order; that is no failure of the run, which is over. */
+export function ignoreReset(error) {
+  if (error.code !== 'ECONNRESET' && error.code !== 'EPIPE') throw error;
+}
+
+export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** The latency block of a run's record. */
+export function latency(context, histogram) {
+  const summary = histogram.summary();
+  return context.params.histograms === true ? { ...summary, buckets: histogram.buckets() } : summary;
+}

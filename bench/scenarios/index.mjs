@@ -1,0 +1,64 @@
+/**
+ * All scenarios. One measures one thing in one pair of processes and yields one or more rows of the result.
+ *
+ * @typedef {object} Row
+ * @property {string} name
+ * @property {string} title what the README calls it
+ * @property {string} unit
+ * @property {'higher'|'lower'} better
+ * @property {(run: any) => number} value from one run's record
+ *
+ * @typedef {object} Scenario
+ * @property {string} id
+ * @property {Row[]} rows
+ * @property {'server'|'client'} timekeeper who opens and closes the measured window
+ * @property {Record<'full'|'quick'|'smoke', object>} params
+ * @property {(context: any) => unknown} server
+ * @property {(context: any) => unknown} client
+ * @property {readonly string[]} [adapters] where not all three apply
+ * @property {Record<string, number>} [runs] another default number of runs, by size of the parameter set
+ * @property {(result: any) => number} [operationsPerMs] for CPU per operation; left out = none
+ * @property {(facts: any, result: any) => void} [verify] throws when the two sides disagree
+ * @property {(params: any) => object} [prepare] the parameters that this machine allows
+ * @property {(params: any) => object} [childOptions]
+ * @property {readonly string[]} [stopOrder]
+ * @property {Record<string, Record<string, object>>} [variants] per adapter: further runs with other parameters, whose
+ *   value is kept in the record of the run
+ * @property {(record: any, outcome: any) => void} [finish] adds to the record of a run
+ * @property {number} [resolution] values below it are taken for it when ratios are made
+ * @property {(params: any, names: string[]) => Promise<Record<string, any>>} [orchestrate] runs all adapters of a run
+ */
+import { connect } from './connect.mjs';
+import { fallbackConnect } from './fallback-connect.mjs';
+import { http } from './http.mjs';
+import { idle } from './idle.mjs';
+import { pingpong } from './pingpong.mjs';
+import { stream } from './stream.mjs';
+import { wake } from './wake.mjs';
+
+/** @type {readonly Scenario[]} */
+export const SCENARIOS = [
+  pingpong,
+  stream(64),
+  stream(1024),
+  stream(65_536),
+  stream(1_048_576),
+  connect,
+  http(1),
+  http(64),
+  fallbackConnect,
+  wake,
+  idle,
+];
+
+/** @returns {Scenario} */
+export function scenarioOf(id) {
+  const scenario = SCENARIOS.find((candidate) => candidate.id === id);
+  if (scenario === undefined) throw new RangeError(`no scenario '${id}'`);
+  return scenario;
+}
+
+/** @returns {Row | undefined} */
+export function rowOf(name) {
+  return SCENARIOS.flatMap((scenario) => scenario.rows).find((row) => row.name === name);
+}

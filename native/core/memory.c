@@ -1,0 +1,67 @@
+#include "memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+/* Values of the kernel's interface, written out because older C libraries do not name them. */
+#ifndef MFD_CLOEXEC
+#define MFD_CLOEXEC 0x0001U
+#define MFD_ALLOW_SEALING 0x0002U
+#endif
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
+#ifndef F_ADD_SEALS
+#define F_ADD_SEALS 1033
+#define F_GET_SEALS 1034
+#define F_SEAL_SEAL 0x0001
+#define F_SEAL_SHRINK 0x0002
+#define F_SEAL_GROW 0x0004
+#endif
+#define HUGETLBFS_MAGIC_NUMBER 0x958458f6UL
+
+static const int wanted_seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+
+/* By number: the wrapper is younger than the oldest C library that prebuilt binaries should load on. */
+static int memfd(unsigned flags) { return (int)syscall(SYS_memfd_create, "sockets-direct", flags); }
+
+int sd_memory_allocate(uint64_t bytes) {
+  if (bytes == 0 || bytes > SD_MEMORY_MAX) return -EINVAL;
+  int fd = memfd(MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+  if (fd < 0 && errno == EINVAL) fd = memfd(MFD_CLOEXEC | MFD_ALLOW_SEALING); /* Linux before 6.3 */
+  if (fd < 0) return -errno;
+  int error = 0;
+  if (ftruncate(fd, (off_t)bytes) != 0 || fcntl(fd, F_ADD_SEALS, wanted_seals) != 0) error = -errno;
+  if (error == 0) return fd;
+  close(fd);
+  return error;
+}
+
+int sd_memory_check(int fd, uint64_t bytes) {
+  if (bytes == 0 || bytes > SD_MEMORY_MAX) return -EINVAL;
+  int seals = fcntl(fd, F_GET_SEALS);
+  if (seals < 0) return -errno; /* EINVAL: not a memfd */
+  if ((seals & wanted_seals) != wanted_seals) return -EPERM;
+  struct statfs filesystem;
+  if (fstatfs(fd, &filesystem) != 0) return -errno;
+  if ((unsigned long)filesystem.f_type == HUGETLBFS_MAGIC_NUMBER) return -EMEDIUMTYPE;
+  /* The size is final now that the seals are known to be there. lseek, because fstat is a newer symbol in glibc. */
+  off_t size = lseek(fd, 0, SEEK_END);
+  if (size < 0) return -errno;
+  return (uint64_t)size == bytes ? 0 : -EINVAL;
+}
+
+int sd_memory_map(int fd, uint64_t bytes, void **memory) {
+  int error = sd_memory_check(fd, bytes);
+  if (error != 0) return error;
+  void *address = mmap(NULL, (size_t)bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (address == MAP_FAILED) return -errno;
+  *memory = address;
+  return 0;
+}
+
+int sd_memory_unmap(void *memory, uint64_t bytes) { return munmap(memory, (size_t)bytes) == 0 ? 0 : -errno; }

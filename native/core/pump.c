@@ -1,0 +1,249 @@
+#include "pump.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LOOKS_PER_CLOCK 8
+
+void sd_pump_init(sd_pump *pump, void (*on_event)(void *, sd_pump_event), uint64_t (*clock)(void), uint32_t max_spin_ns) {
+  memset(pump, 0, sizeof *pump);
+  pump->on_event = on_event;
+  pump->clock = clock;
+  pump->inline_ns = SD_PUMP_INLINE_NS;
+  pump->turn = 1; /* 0 in a link means: never stalled */
+  sd_pump_set_spin(pump, max_spin_ns);
+}
+
+void sd_pump_free(sd_pump *pump) {
+  free(pump->links);
+  pump->links = NULL;
+  pump->count = pump->capacity = 0;
+}
+
+void sd_pump_set_spin(sd_pump *pump, uint32_t max_spin_ns) {
+  for (int i = 0; i < 2; i++) sd_spin_init(&pump->spin[i], max_spin_ns);
+  pump->max_spin = pump->spin[0].max;
+  pump->looked = false;
+}
+
+/* Everything below may be told lies by the peer: the answer decides only whether `drain` is called. */
+static bool has_work(const sd_pump_link *link) {
+  if (sd_ring_has_work(link->rx, link->state[SD_STATE_RX_HEAD])) return true;
+  return link->state[SD_STATE_TX_WAITING] != 0 && sd_ring_has_space(link->tx, link->state[SD_STATE_TX_HEAD_SEEN]);
+}
+
+/* After the end only what was published by then counts; a peer that lives on and writes on is not listened to. */
+static bool is_finished(const sd_pump_link *link) {
+  return (int32_t)(link->state[SD_STATE_RX_HEAD] - link->final_tail) >= 0;
+}
+
+/* The rings were emptied, or the program sent: from now on an answer may come. */
+static void begin_quiet(sd_pump *pump, sd_pump_quiet quiet) {
+  pump->quiet = quiet;
+  pump->quiet_since = pump->clock();
+  pump->fresh = true;
+  pump->looked = false;
+}
+
+static void become_awake(sd_pump *pump) {
+  if (pump->awake) return;
+  pump->awake = true;
+  for (size_t i = 0; i < pump->count; i++) sd_ring_clear_sleeping(pump->links[i]->rx);
+}
+
+/* true: there was nothing, the peers have been told to ring, the loop may block. */
+static bool fall_asleep(sd_pump *pump) {
+  for (size_t i = 0; i < pump->count; i++) sd_ring_set_sleeping(pump->links[i]->rx); /* SYNC POINT SLEEP */
+  sd_ring_fence();                                                                   /* SYNC POINT DEKKER */
+  bool found = false;
+  for (size_t i = 0; i < pump->count && !found; i++) found = has_work(pump->links[i]) || pump->links[i]->ending;
+  if (found) {
+    for (size_t i = 0; i < pump->count; i++) sd_ring_clear_sleeping(pump->links[i]->rx);
+    return false;
+  }
+  pump->awake = false;
+  pump->looked = false;
+  pump->stats.sleeps++;
+  return true;
+}
+
+int sd_pump_add(sd_pump *pump, sd_pump_link *link) {
+  if (pump->count == pump->capacity) {
+    size_t capacity = pump->capacity == 0 ? 8 : pump->capacity * 2;
+    sd_pump_link **grown = realloc(pump->links, capacity * sizeof *grown);
+    if (grown == NULL) return -ENOMEM;
+    pump->links = grown;
+    pump->capacity = capacity;
+  }
+  link->index = pump->count;
+  link->stall = link->stall_turn = 0;
+  link->attached = true;
+  link->ending = false;
+  pump->links[pump->count++] = link;
+  become_awake(pump);
+  sd_ring_clear_sleeping(link->rx);
+  begin_quiet(pump, SD_PUMP_AFTER_DRAIN);
+  return 0;
+}
+
+void sd_pump_remove(sd_pump *pump, sd_pump_link *link) {
+  if (!link->attached) return;
+  link->attached = false;
+  sd_pump_link *last = pump->links[--pump->count];
+  pump->links[link->index] = last;
+  last->index = link->index;
+}
+
+void sd_pump_end(sd_pump *pump, sd_pump_link *link) {
+  if (!link->attached || link->ending) return;
+  link->ending = true;
+  link->final_tail = sd_ring_tail(link->rx);
+  become_awake(pump);
+}
+
+void sd_pump_wake(sd_pump *pump) {
+  if (pump->max_spin == 0) return;
+  begin_quiet(pump, SD_PUMP_AFTER_SEND);
+  become_awake(pump);
+}
+
+/* One call of the program's drain. false: no progress, or the link is gone. */
+static bool drain_once(sd_pump *pump, sd_pump_link *link) {
+  uint32_t head = link->state[SD_STATE_RX_HEAD], seen = link->state[SD_STATE_TX_HEAD_SEEN];
+  bool space = link->state[SD_STATE_TX_WAITING] != 0 && sd_ring_has_space(link->tx, seen);
+  pump->stats.drains++;
+  pump->on_event(link->owner, SD_PUMP_DRAIN);
+  if (!link->attached) return false;
+  bool consumed = link->state[SD_STATE_RX_HEAD] != head;
+  bool sent = space && (link->state[SD_STATE_TX_WAITING] == 0 || link->state[SD_STATE_TX_HEAD_SEEN] != seen);
+  if (consumed || sent) {
+    link->stall = 0;
+    return true;
+  }
+  link->stall_turn = pump->turn;
+  if (++link->stall >= SD_PUMP_STALL_MAX) {
+    sd_pump_remove(pump, link);
+    pump->on_event(link->owner, SD_PUMP_STALLED);
+  }
+  return false;
+}
+
+static bool wants_drain(const sd_pump *pump, const sd_pump_link *link) {
+  return link->stall_turn != pump->turn && has_work(link) && !(link->ending && is_finished(link));
+}
+
+/* Also when it stalled before its end: what is left can never be consumed then. */
+static void report_end(sd_pump *pump, sd_pump_link *link) {
+  sd_pump_remove(pump, link);
+  pump->on_event(link->owner, SD_PUMP_ENDED);
+}
+
+/* Every ready link once, starting where the last pass ended, so that none is served first all the time. */
+static unsigned drain_pass(sd_pump *pump, unsigned budget) {
+  unsigned calls = 0;
+  for (size_t left = pump->count; left > 0 && calls < budget; left--) {
+    if (pump->count == 0) break;
+    if (pump->next >= pump->count) pump->next = 0;
+    sd_pump_link *link = pump->links[pump->next++];
+    if (wants_drain(pump, link)) {
+      calls++;
+      drain_once(pump, link);
+    } else if (link->ending) {
+      report_end(pump, link);
+    }
+  }
+  return calls;
+}
+
+static bool any_work(const sd_pump *pump) {
+  for (size_t i = 0; i < pump->count; i++)
+    if (wants_drain(pump, pump->links[i]) || pump->links[i]->ending) return true;
+  return false;
+}
+
+/* Links that are stalled in this turn keep the loop awake for the next, but are no reason to look again in this. */
+static bool any_stalled(const sd_pump *pump) {
+  for (size_t i = 0; i < pump->count; i++)
+    if (pump->links[i]->stall_turn == pump->turn) return true;
+  return false;
+}
+
+/* Looks until something turns up (true) or `until`; *now is the time of the last look at the clock. */
+static bool look(const sd_pump *pump, uint64_t until, uint64_t *now) {
+  for (;;) {
+    for (unsigned i = 0; i < LOOKS_PER_CLOCK; i++) {
+      if (any_work(pump)) return true;
+      sd_ring_pause();
+    }
+    *now = pump->clock();
+    if (*now >= until) return false;
+  }
+}
+
+static void note_found(sd_pump *pump, uint64_t now) {
+  if (!pump->looked) return;
+  pump->looked = false;
+  if (pump->window == 0) return;
+  pump->stats.spin_hits++;
+  sd_spin_paid(&pump->spin[pump->quiet], now - pump->quiet_since);
+}
+
+/* Nothing to drain. true: work turned up within this turn. Else either awake for another turn, or asleep. */
+static bool rest(sd_pump *pump, bool inline_allowed) {
+  uint64_t now = pump->clock();
+  if (!pump->looked) {
+    /* Not fresh: a doorbell that brought nothing. It must neither make us spin nor teach the policy anything. */
+    pump->looked = true;
+    pump->window = pump->fresh ? sd_spin_begin(&pump->spin[pump->quiet]) : 0;
+    pump->fresh = false;
+    if (pump->window != 0) pump->stats.spins++;
+  }
+  uint64_t deadline = pump->quiet_since + pump->window;
+  if (now < deadline && inline_allowed && pump->inline_ns != 0) {
+    uint64_t until = now + pump->inline_ns;
+    if (look(pump, until < deadline ? until : deadline, &now)) {
+      note_found(pump, pump->clock());
+      return true;
+    }
+  }
+  if (now < deadline || any_stalled(pump)) return false;
+  if (pump->window != 0) sd_spin_failed(&pump->spin[pump->quiet]);
+  return !fall_asleep(pump);
+}
+
+void sd_pump_turn(sd_pump *pump) {
+  if (!pump->awake || pump->running) return;
+  pump->running = true;
+  pump->stats.turns++;
+  bool inline_allowed = pump->clock() - pump->last_turn < SD_PUMP_BUSY_TURN_NS;
+  unsigned budget = SD_PUMP_BUDGET;
+  do {
+    if (any_work(pump)) {
+      if (pump->looked) note_found(pump, pump->clock());
+      unsigned calls = drain_pass(pump, budget);
+      budget -= calls;
+      if (calls != 0) begin_quiet(pump, SD_PUMP_AFTER_DRAIN);
+      continue;
+    }
+    if (!rest(pump, inline_allowed)) break;
+  } while (budget != 0);
+  if (++pump->turn == 0) pump->turn = 1;
+  pump->last_turn = pump->clock();
+  pump->running = false;
+}
+
+void sd_pump_bell(sd_pump *pump, sd_pump_link *link) {
+  if (pump->running) return;
+  bool slept = !pump->awake;
+  become_awake(pump);
+  if (!link->attached || !wants_drain(pump, link)) return;
+  uint64_t now = pump->clock();
+  if (slept) sd_spin_woken(&pump->spin[pump->quiet], now - pump->quiet_since);
+  else note_found(pump, now);
+  pump->running = true;
+  for (unsigned budget = SD_PUMP_BUDGET; budget != 0 && link->attached && wants_drain(pump, link); budget--)
+    if (!drain_once(pump, link)) break;
+  begin_quiet(pump, SD_PUMP_AFTER_DRAIN);
+  pump->running = false;
+}

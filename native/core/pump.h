@@ -1,0 +1,96 @@
+/*
+ * The pump: when an isolate's event loop looks at its links, calls for draining, spins, and sleeps (DESIGN D3, D6).
+ * Knows neither Node nor libuv: its owner
+ *   - calls sd_pump_turn once in every turn of the loop while `awake`, and lets the loop block only when it is not;
+ *   - calls sd_pump_bell when a link's control connection became readable;
+ *   - gives a clock (monotonic nanoseconds) and a `drain` that has the owner's program consume one run of messages.
+ * `drain` may add and remove links, also the one it is called for.
+ *
+ *            wake, bell, add                        window over, flags set, fence, looked again: nothing
+ *   ASLEEP ------------------> AWAKE (own sleeping flags 0) ------------------> ASLEEP (own sleeping flags 1)
+ *
+ * A peer may write anything into the shared words at any time. The pump only compares them with private numbers, so
+ * the worst it can be told is that there is work when there is none: then `drain` makes no progress, and after
+ * SD_PUMP_STALL_MAX such calls, at most one per turn, the link is reported as failed.
+ */
+#ifndef SD_PUMP_H
+#define SD_PUMP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ring.h"
+#include "spin.h"
+
+#define SD_PUMP_BUDGET 64u        /* drain calls in one turn */
+#define SD_PUMP_STALL_MAX 64u     /* calls without progress, one per turn, before a link is given up */
+#define SD_PUMP_INLINE_NS 5000u   /* looking inside one turn, so that most looks need no system call */
+#define SD_PUMP_BUSY_TURN_NS 30000u /* a turn in which others worked that long is not the time to look inline */
+
+/* The private words that the consumer's side keeps for a link; TypeScript writes them, the pump reads. */
+enum { SD_STATE_RX_HEAD = 0, SD_STATE_TX_WAITING = 1, SD_STATE_TX_HEAD_SEEN = 2, SD_STATE_WORDS = 16 };
+
+typedef struct sd_pump_link {
+  sd_direction *rx;
+  sd_direction *tx;
+  const uint32_t *state;
+  void *owner;
+  size_t index;         /* place in the pump's list, while attached */
+  uint32_t stall;       /* calls without progress so far */
+  uint32_t stall_turn;  /* the turn in which it last made none: not called again in that turn */
+  uint32_t final_tail;  /* with `ending`: where rx ends */
+  bool attached;
+  bool ending;
+} sd_pump_link;
+
+typedef struct sd_pump_stats {
+  uint64_t turns, drains, bells, bells_sent, spins, spin_hits, sleeps;
+} sd_pump_stats;
+
+typedef enum sd_pump_event { SD_PUMP_DRAIN, SD_PUMP_STALLED, SD_PUMP_ENDED } sd_pump_event;
+
+/* What went before a quiet period. */
+typedef enum sd_pump_quiet { SD_PUMP_AFTER_DRAIN, SD_PUMP_AFTER_SEND } sd_pump_quiet;
+
+typedef struct sd_pump {
+  void (*on_event)(void *owner, sd_pump_event event);
+  uint64_t (*clock)(void);
+  sd_pump_link **links;
+  size_t count, capacity, next;
+  sd_spin spin[2];       /* by sd_pump_quiet: they are different questions, so each learns for itself */
+  uint32_t max_spin;     /* nanoseconds; 0 = never spin */
+  uint32_t inline_ns;
+  uint32_t window;       /* of this quiet period; valid while `looked` */
+  uint32_t turn;
+  sd_pump_quiet quiet;
+  uint64_t quiet_since;  /* when the rings were last seen empty, or the program last woke us to send */
+  uint64_t last_turn;    /* when the last turn ended */
+  bool awake;            /* own sleeping flags are 0, the loop must not block */
+  bool looked;           /* this quiet period has begun: work that is found now was found by looking */
+  bool fresh;            /* quiet_since is new: nothing has been looked for since */
+  bool running;
+  sd_pump_stats stats;
+} sd_pump;
+
+void sd_pump_init(sd_pump *pump, void (*on_event)(void *, sd_pump_event), uint64_t (*clock)(void), uint32_t max_spin_ns);
+void sd_pump_free(sd_pump *pump);
+void sd_pump_set_spin(sd_pump *pump, uint32_t max_spin_ns);
+
+/* 0 or -ENOMEM. The pump is awake afterwards. link->rx, tx, state, owner are set by the caller. */
+int sd_pump_add(sd_pump *pump, sd_pump_link *link);
+void sd_pump_remove(sd_pump *pump, sd_pump_link *link);
+
+/* The peer is gone: report SD_PUMP_ENDED once what it had published by now is consumed. */
+void sd_pump_end(sd_pump *pump, sd_pump_link *link);
+
+/* The program sent something: look for the answer. */
+void sd_pump_wake(sd_pump *pump);
+
+/* The link's control connection is readable: serve its rings at once. */
+void sd_pump_bell(sd_pump *pump, sd_pump_link *link);
+
+/* One turn of the event loop: drain, look, perhaps fall asleep. Nothing to do if not awake. */
+void sd_pump_turn(sd_pump *pump);
+
+#endif

@@ -1,0 +1,77 @@
+/*
+ * What one JavaScript environment (main thread, worker, context) has of this addon. Everything hangs here; nothing is
+ * static, so that the addon may be loaded any number of times in a process (DESIGN D11).
+ */
+#ifndef SD_ISOLATE_H
+#define SD_ISOLATE_H
+
+#ifndef NAPI_VERSION
+#define NAPI_VERSION 8
+#endif
+#include <node_api.h>
+#include <stdbool.h>
+#include <uv.h>
+
+#include "../core/netlink.h"
+#include "../core/pump.h"
+#include "region.h"
+#include "slots.h"
+
+/* Raised with every change of the JavaScript surface; src/proxy-driver/addon.ts expects exactly this one. */
+#define SD_ABI 1
+
+struct sd_watcher;
+
+typedef struct sd_isolate {
+  napi_env env;
+  uv_loop_t *loop;
+  napi_async_cleanup_hook_handle hook;
+  unsigned refs;         /* the hook, the instance data, every region that JavaScript may hold */
+  unsigned open_handles; /* uv handles whose close callback has not run */
+  bool closing;
+  bool loop_open; /* the three handles below are initialised */
+  bool turning;   /* idle and check are active */
+  uv_idle_t idle; /* active: the loop does not block */
+  uv_check_t check;
+  uv_prepare_t keepalive; /* active: SAN sockets hold the loop */
+  int64_t holds;
+  sd_pump pump;
+  sd_region *block; /* [0]: awake, read by JavaScript */
+  sd_slots links;
+  sd_slots listeners;
+  sd_region *regions;
+  sd_netlink diag;
+  sd_netlink route;
+  struct sd_watcher *watcher;
+  int spare; /* given up for a moment to accept and drop a connection when descriptors are used up */
+} sd_isolate;
+
+sd_isolate *sd_isolate_new(napi_env env);
+void sd_isolate_ref(sd_isolate *isolate);
+void sd_isolate_unref(sd_isolate *isolate);
+
+/* For every uv handle: opened once initialised, closed in its close callback. */
+void sd_isolate_handle_opened(sd_isolate *isolate);
+void sd_isolate_handle_closed(sd_isolate *isolate);
+
+/* loop.c */
+int sd_loop_open(sd_isolate *isolate);
+void sd_loop_close(sd_isolate *isolate);
+void sd_loop_sync(sd_isolate *isolate); /* after anything that may have woken the pump or let it sleep */
+uint64_t sd_loop_clock(void);
+
+/* link.c, listener.c, watcher.c: stop everything without a callback */
+void sd_link_close_all(sd_isolate *isolate);
+void sd_listener_close_all(sd_isolate *isolate);
+void sd_watcher_close(sd_isolate *isolate);
+void sd_link_event(void *owner, sd_pump_event event);
+
+/* The functions of each topic, added to exports. */
+napi_status sd_memory_exports(sd_isolate *isolate, napi_value exports);
+napi_status sd_listener_exports(sd_isolate *isolate, napi_value exports);
+napi_status sd_link_exports(sd_isolate *isolate, napi_value exports);
+napi_status sd_loop_exports(sd_isolate *isolate, napi_value exports);
+napi_status sd_kernel_exports(sd_isolate *isolate, napi_value exports);
+napi_status sd_watcher_exports(sd_isolate *isolate, napi_value exports);
+
+#endif

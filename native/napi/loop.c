@@ -1,0 +1,142 @@
+/*
+ * The pump inside libuv's loop (DESIGN D6). While the pump is awake an idle handle keeps the loop from blocking and a
+ * check handle gives the pump its turn; both are unreferenced, so they never keep a program alive.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "arguments.h"
+
+uint64_t sd_loop_clock(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void on_idle(uv_idle_t *idle) { (void)idle; }
+static void on_keepalive(uv_prepare_t *prepare) { (void)prepare; }
+
+static void on_check(uv_check_t *check) {
+  sd_isolate *isolate = check->data;
+  sd_pump_turn(&isolate->pump);
+  sd_loop_sync(isolate);
+}
+
+static void on_handle_closed(uv_handle_t *handle) { sd_isolate_handle_closed(handle->data); }
+
+int sd_loop_open(sd_isolate *isolate) {
+  if (isolate->closing) return -ECANCELED;
+  if (isolate->loop_open) return 0;
+  uv_idle_init(isolate->loop, &isolate->idle);
+  uv_check_init(isolate->loop, &isolate->check);
+  uv_prepare_init(isolate->loop, &isolate->keepalive);
+  isolate->idle.data = isolate->check.data = isolate->keepalive.data = isolate;
+  uv_unref((uv_handle_t *)&isolate->idle);
+  uv_unref((uv_handle_t *)&isolate->check);
+  for (int i = 0; i < 3; i++) sd_isolate_handle_opened(isolate);
+  isolate->loop_open = true;
+  return 0;
+}
+
+void sd_loop_close(sd_isolate *isolate) {
+  if (!isolate->loop_open) return;
+  isolate->loop_open = false;
+  uv_close((uv_handle_t *)&isolate->idle, on_handle_closed);
+  uv_close((uv_handle_t *)&isolate->check, on_handle_closed);
+  uv_close((uv_handle_t *)&isolate->keepalive, on_handle_closed);
+}
+
+void sd_loop_sync(sd_isolate *isolate) {
+  if (!isolate->loop_open) return;
+  sd_pump *pump = &isolate->pump;
+  if (isolate->block != NULL && isolate->block->memory != NULL)
+    *(int32_t *)isolate->block->memory = pump->awake || pump->max_spin == 0;
+  if (pump->awake == isolate->turning) return;
+  isolate->turning = pump->awake;
+  if (pump->awake) {
+    uv_idle_start(&isolate->idle, on_idle);
+    uv_check_start(&isolate->check, on_check);
+  } else {
+    uv_idle_stop(&isolate->idle);
+    uv_check_stop(&isolate->check);
+  }
+}
+
+static napi_value loop_isolate(napi_env env, napi_callback_info info) {
+  sd_isolate *isolate = sd_arguments(env, info, 0, NULL);
+  napi_value buffer;
+  int error = sd_loop_open(isolate);
+  if (error != 0) return sd_give_int(env, error);
+  size_t bytes = SD_STATE_WORDS * sizeof(int32_t);
+  void *memory = calloc(1, bytes);
+  if (memory == NULL) return sd_give_int(env, -ENOMEM);
+  sd_region *region;
+  error = sd_region_new(isolate, memory, bytes, false, &buffer, &region);
+  if (error != 0) return sd_give_int(env, error);
+  sd_region_use(region);
+  if (isolate->block != NULL) sd_region_unuse(isolate->block);
+  isolate->block = region;
+  sd_loop_sync(isolate);
+  return buffer;
+}
+
+static napi_value loop_wake(napi_env env, napi_callback_info info) {
+  sd_isolate *isolate = sd_arguments(env, info, 0, NULL);
+  if (sd_loop_open(isolate) != 0) return NULL;
+  sd_pump_wake(&isolate->pump);
+  sd_loop_sync(isolate);
+  return NULL;
+}
+
+static napi_value loop_set_spin(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  int32_t microseconds;
+  sd_isolate *isolate = sd_arguments(env, info, 1, arguments);
+  if (isolate == NULL || !sd_take_int(env, arguments[0], &microseconds)) return NULL;
+  if (microseconds < 0 || microseconds > (int32_t)(SD_SPIN_MAX_NS / 1000)) {
+    napi_throw_range_error(env, "ERR_OUT_OF_RANGE", "0 to 200 microseconds");
+    return NULL;
+  }
+  sd_pump_set_spin(&isolate->pump, (uint32_t)microseconds * 1000);
+  if (sd_loop_open(isolate) == 0) sd_loop_sync(isolate);
+  return NULL;
+}
+
+static napi_value loop_hold(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  int32_t delta;
+  sd_isolate *isolate = sd_arguments(env, info, 1, arguments);
+  if (isolate == NULL || !sd_take_int(env, arguments[0], &delta)) return NULL;
+  if (isolate->holds + delta < 0) {
+    napi_throw_range_error(env, "ERR_OUT_OF_RANGE", "more references given back than taken");
+    return NULL;
+  }
+  isolate->holds += delta;
+  if (sd_loop_open(isolate) != 0) return NULL;
+  if (isolate->holds > 0) uv_prepare_start(&isolate->keepalive, on_keepalive);
+  else uv_prepare_stop(&isolate->keepalive);
+  return NULL;
+}
+
+static napi_value loop_stats(napi_env env, napi_callback_info info) {
+  sd_isolate *isolate = sd_arguments(env, info, 0, NULL);
+  const sd_pump_stats *stats = &isolate->pump.stats;
+  napi_value result;
+  if (napi_create_object(env, &result) != napi_ok) return NULL;
+  sd_give_property_int(env, result, "turns", (int64_t)stats->turns);
+  sd_give_property_int(env, result, "drains", (int64_t)stats->drains);
+  sd_give_property_int(env, result, "bells", (int64_t)stats->bells);
+  sd_give_property_int(env, result, "bellsSent", (int64_t)stats->bells_sent);
+  sd_give_property_int(env, result, "spins", (int64_t)stats->spins);
+  sd_give_property_int(env, result, "spinHits", (int64_t)stats->spin_hits);
+  sd_give_property_int(env, result, "sleeps", (int64_t)stats->sleeps);
+  return result;
+}
+
+napi_status sd_loop_exports(sd_isolate *isolate, napi_value exports) {
+  static const sd_function functions[] = {{"isolate", loop_isolate}, {"wake", loop_wake},
+                                          {"setSpin", loop_set_spin}, {"hold", loop_hold},
+                                          {"loopStats", loop_stats}};
+  return sd_define(isolate, exports, functions, sizeof functions / sizeof functions[0]);
+}

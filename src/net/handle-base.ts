@@ -1,0 +1,148 @@
+/**
+ * The ground of the hybrid handle (D1): a native `JSStream` object whose prototype chain is ours, on top of
+ * `TCP.prototype`. JavaScript (`net`) calls our methods; native consumers (`TLSWrap`, `Http2Session`) see the genuine
+ * stream underneath. This file makes the object, holds what all layers share, and keeps the event loop alive as libuv
+ * would.
+ */
+import type { AsyncResource } from 'node:async_hooks';
+import { errnoFromWsa } from '../spi/index.js';
+import type { NodeInternals } from './internals.js';
+import type { OwnerSocket, TcpHandle } from './node-shapes.js';
+import type { Hold, SanConnection, SanSession } from './port.js';
+
+/** What every handle of this isolate shares. */
+export interface HandleEnvironment {
+  readonly internals: NodeInternals;
+  readonly hold: Hold;
+  /** A handle begins to live, or has been closed: for who keeps the list. */
+  onOpened(handle: BaseHandle): void;
+  onClosed(handle: BaseHandle): void;
+}
+
+let environment: HandleEnvironment | null = null;
+
+// The following are read on the data path; live bindings of plain values are the cheapest way to them.
+/** Node's result mailbox, see {@link NodeInternals.streamState}. */
+export let state: Int32Array = new Int32Array(8);
+export let kRead = 0;
+export let kOffset = 1;
+export let kWritten = 2;
+export let kAsync = 3;
+/** -1 before Node 26. */
+export let kWriteError = -1;
+let uv: Readonly<Record<string, number>> = {};
+
+/** Makes the internals known to the classes of this folder. Comes before the first handle; repeating it is harmless. */
+export function setHandleEnvironment(next: HandleEnvironment): void {
+  const { internals } = next;
+  environment = next;
+  state = internals.streamState;
+  kRead = internals.kReadBytesOrError;
+  kOffset = internals.kArrayBufferOffset;
+  kWritten = internals.kBytesWritten;
+  kAsync = internals.kLastWriteWasAsync;
+  kWriteError = internals.kLastWriteErr;
+  uv = internals.uv;
+  Object.setPrototypeOf(NativeStream.prototype, internals.TCP.prototype);
+}
+
+/** The shared environment; to be asked only after {@link setHandleEnvironment}. */
+export function handleEnvironment(): HandleEnvironment {
+  if (environment === null) throw new Error('the handle environment is not set');
+  return environment;
+}
+
+/** A libuv code by name, e.g. `UV_EOF`. internals.ts has checked that those used here exist. */
+export function uvCode(name: string): number {
+  return uv[name] ?? uv['UV_EINVAL'] ?? -22;
+}
+
+/** What libuv would have said: on Linux its codes are negated errnos. 0 stays 0. */
+export function uvFromWsa(error: number): number {
+  return -errnoFromWsa(error);
+}
+
+/**
+ * `new` gives a native JSStream with the prototype of the class that was asked for. `onread` is set while the native
+ * accessor still shows: the slot must hold a function before a native consumer lets go of the stream, else Node aborts.
+ */
+class NativeStream {
+  constructor() {
+    const { JSStream, onStreamRead } = handleEnvironment().internals;
+    const native = new JSStream() as { onread: unknown };
+    native.onread = onStreamRead;
+    // biome-ignore lint: returning another object is the point.
+    return Object.setPrototypeOf(native, new.target.prototype) as NativeStream;
+  }
+}
+
+/** Fields are own properties on purpose: the accessors of `TCP.prototype` abort the process when used on a JSStream. */
+export abstract class BaseHandle extends NativeStream {
+  /** What `net` sets; the same names as on a TCP handle. */
+  onread: unknown;
+  reading = false;
+  onconnection: unknown = null;
+  /** As on a TCP handle: payload bytes given to, and taken from, the program. */
+  bytesRead = 0;
+  bytesWritten = 0;
+
+  readonly session: SanSession;
+  readonly connection: SanConnection;
+  /** The program's TCP handle underneath: it holds the local port (D12). Connecting side only. */
+  readonly tcp: TcpHandle | null;
+  /** The async context of this handle's callbacks. */
+  resource: AsyncResource;
+  /** Close or reset was called. */
+  closed = false;
+  /** The program wants data (`readStart`). */
+  flowing = false;
+  /** EOF or an error was delivered: nothing more will come. */
+  ended = false;
+  /** `ref()`/`unref()`. */
+  refed = true;
+  /** Whether this handle keeps the loop alive now. */
+  private held = false;
+  [key: symbol]: unknown;
+
+  constructor(connection: SanConnection, tcp: TcpHandle | null, resource: AsyncResource) {
+    super();
+    this.onread = handleEnvironment().internals.onStreamRead;
+    this.session = connection.session;
+    this.connection = connection;
+    this.tcp = tcp;
+    this.resource = resource;
+  }
+
+  /** The socket that owns this handle, if any. */
+  get ownerSocket(): OwnerSocket | undefined {
+    return this[handleEnvironment().internals.ownerSymbol] as OwnerSocket | undefined;
+  }
+
+  /** Whether a write or a shutdown is under way. */
+  protected abstract get busy(): boolean;
+
+  /**
+   * libuv keeps the loop alive for a stream that is read and referenced, and for one with a request under way whether
+   * referenced or not; a paused or ended one does not count.
+   */
+  protected updateHold(): void {
+    const wanted = !this.closed && ((this.refed && this.flowing && !this.ended) || this.busy);
+    if (wanted === this.held) return;
+    this.held = wanted;
+    handleEnvironment().hold(wanted ? 1 : -1);
+  }
+
+  ref(): void {
+    this.refed = true;
+    this.updateHold();
+  }
+
+  unref(): void {
+    this.refed = false;
+    this.updateHold();
+  }
+
+  hasRef(): boolean {
+    return !this.closed && this.refed;
+  }
+}

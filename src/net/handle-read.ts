@@ -1,0 +1,214 @@
+/**
+ * The reading half of the hybrid handle: hands the session's data, end and reset to `net`'s `onread`, to the buffer of
+ * an `onread` option, or to a native consumer.
+ *
+ * A native consumer attaches to a stream that is being read already, and often never calls ReadStart, so its arrival has
+ * to be noticed otherwise: TLS by `attachTls` (native-consumers.ts), an HTTP/2 session by the mark it puts on the socket.
+ */
+import { enter } from './callback.js';
+import { handleEnvironment, kOffset, kRead, state, uvCode, uvFromWsa } from './handle-base.js';
+import { WritingHandle } from './handle-write.js';
+import type { OwnerSocket, TlsWrap } from './node-shapes.js';
+
+type OnRead = (this: unknown, memory?: ArrayBuffer) => unknown;
+
+// The chunk that is being delivered; set right before enter(), read first thing inside.
+let memory = new ArrayBuffer(0);
+let offset = 0;
+let length = 0;
+let failure = 0;
+
+/** What a program's `onread` buffer could not take because the program stopped reading. */
+interface Leftover {
+  readonly memory: ArrayBuffer;
+  readonly offset: number;
+  readonly length: number;
+}
+
+export abstract class ReadingHandle extends WritingHandle {
+  private userBuffer: Uint8Array | null = null;
+  private leftover: Leftover | null = null;
+  private leftoverScheduled = false;
+  /** A native consumer reads this stream. */
+  private nativelyRead = false;
+  /** The TLSWrap that reads this stream, if TLS does. */
+  private tlsWrap: TlsWrap | null = null;
+
+  /** JSStream's own: to the native listener of the stream. */
+  protected abstract readBuffer(bytes: Uint8Array): void;
+  protected abstract emitEOF(): void;
+
+  // ---------------------------------------------------------------- what net calls
+
+  readStart(): number {
+    if (this.closed) return uvCode('UV_EINVAL');
+    if (this.flowing) return 0;
+    this.flowing = true;
+    this.updateHold();
+    if (this.leftover === null) this.session.startReading();
+    else this.scheduleLeftover();
+    return 0;
+  }
+
+  readStop(): number {
+    if (this.closed || !this.flowing) return 0;
+    this.flowing = false;
+    this.session.stopReading();
+    this.updateHold();
+    return 0;
+  }
+
+  useUserBuffer(buffer: Uint8Array): number {
+    this.userBuffer = buffer;
+    return 0;
+  }
+
+  /** Whether received bytes are kept here that the program has not seen: closing is then a reset. */
+  protected get hasUnread(): boolean {
+    return this.leftover !== null;
+  }
+
+  // ---------------------------------------------------------------- native consumers
+
+  /** A native consumer has asked for data, or TLS is being put on top. */
+  protected readNatively(): void {
+    this.nativelyRead = true;
+  }
+
+  /** TLS has been put on top of this stream. */
+  attachTls(wrap: TlsWrap | null): void {
+    this.nativelyRead = true;
+    this.tlsWrap = wrap;
+  }
+
+  private isNativelyRead(): boolean {
+    if (this.nativelyRead) return true;
+    const { ownerSymbol, boundSessionKeys } = handleEnvironment().internals;
+    const owner = this[ownerSymbol] as OwnerSocket | undefined;
+    if (owner === undefined) return false;
+    const marks = owner as unknown as Record<PropertyKey, unknown>;
+    if (marks[boundSessionKeys[0]] === undefined && marks[boundSessionKeys[1]] === undefined) return false;
+    this.nativelyRead = true;
+    return true;
+  }
+
+  // ---------------------------------------------------------------- what the session calls
+
+  onData(from: ArrayBuffer, at: number, bytes: number): void {
+    if (this.closed) return;
+    memory = from;
+    offset = at;
+    length = bytes;
+    enter(this.resource, deliverChunk, this);
+  }
+
+  onEnd(): void {
+    if (this.closed) return;
+    this.ended = true;
+    this.updateHold();
+    enter(this.resource, deliverEnd, this);
+  }
+
+  onReset(error: number): void {
+    if (this.closed) return;
+    this.ended = true;
+    this.updateHold();
+    failure = uvFromWsa(error);
+    enter(this.resource, deliverFailure, this);
+  }
+
+  // ---------------------------------------------------------------- delivery, inside the handle's context
+
+  deliver(from: ArrayBuffer, at: number, bytes: number): void {
+    if (this.userBuffer !== null) {
+      this.deliverToUser(from, at, bytes);
+      return;
+    }
+    this.bytesRead += bytes;
+    if (this.isNativelyRead()) {
+      this.readBuffer(new Uint8Array(from, at, bytes));
+      // The consumer's answers were taken inside that call; it may hear of them now that it has returned.
+      this.flushReports();
+      return;
+    }
+    state[kRead] = bytes;
+    state[kOffset] = at;
+    (this.onread as OnRead).call(this, from);
+  }
+
+  private deliverToUser(from: ArrayBuffer, at: number, bytes: number): void {
+    const end = at + bytes;
+    while (at < end) {
+      const target = this.userBuffer;
+      if (this.closed || target === null) return;
+      if (!this.flowing) {
+        this.leftover = { memory: from, offset: at, length: end - at };
+        return;
+      }
+      const size = Math.min(target.length, end - at);
+      target.set(new Uint8Array(from, at, size));
+      at += size;
+      this.bytesRead += size;
+      state[kRead] = size;
+      state[kOffset] = 0;
+      const next = (this.onread as OnRead).call(this);
+      if (next instanceof Uint8Array) this.userBuffer = next;
+    }
+  }
+
+  deliverEndNow(): void {
+    if (this.isNativelyRead()) {
+      this.emitEOF();
+      this.flushReports();
+      return;
+    }
+    state[kRead] = uvCode('UV_EOF');
+    state[kOffset] = 0;
+    (this.onread as OnRead).call(this);
+  }
+
+  /** An error goes to whom the program holds: the TLS socket on top if there is one, else this handle's socket. */
+  deliverFailureNow(status: number): void {
+    state[kRead] = status;
+    state[kOffset] = 0;
+    const tls = this.tlsWrap;
+    const { ownerSymbol } = handleEnvironment().internals;
+    const tlsOwner = tls?.[ownerSymbol] as OwnerSocket | undefined;
+    if (tls !== null && tlsOwner?._handle === tls) (tls.onread as OnRead).call(tls);
+    else (this.onread as OnRead).call(this);
+  }
+
+  // ---------------------------------------------------------------- leftover of an onread buffer
+
+  private scheduleLeftover(): void {
+    if (this.leftoverScheduled) return;
+    this.leftoverScheduled = true;
+    setImmediate(deliverLeftover, this);
+  }
+
+  resumeLeftover(): void {
+    this.leftoverScheduled = false;
+    const leftover = this.leftover;
+    if (leftover === null || this.closed || !this.flowing) return;
+    this.leftover = null;
+    this.onData(leftover.memory, leftover.offset, leftover.length);
+    // What the chunk left behind for the next readStart keeps the session waiting as well.
+    if (this.leftover === null && !this.closed && this.flowing) this.session.startReading();
+  }
+}
+
+function deliverChunk(this: ReadingHandle): void {
+  this.deliver(memory, offset, length);
+}
+
+function deliverEnd(this: ReadingHandle): void {
+  this.deliverEndNow();
+}
+
+function deliverFailure(this: ReadingHandle): void {
+  this.deliverFailureNow(failure);
+}
+
+function deliverLeftover(handle: ReadingHandle): void {
+  handle.resumeLeftover();
+}

@@ -1,0 +1,202 @@
+/**
+ * The connecting side: `TCP.prototype.connect` and `connect6` ask the switch first (D1, D12). What the program sees is
+ * one connect on one handle, whichever way it goes; the handle of its socket is exchanged when the SAN has connected.
+ */
+import type { AsyncResource } from 'node:async_hooks';
+import type { SOCKADDR } from '../spi/index.js';
+import type { RouteReason } from '../switch/reasons.js';
+import { boundAddress, sockaddrFromText } from './address.js';
+import { newHandleResource } from './async-context.js';
+import { enter } from './callback.js';
+import { HybridHandle } from './handle.js';
+import { uvCode, uvFromWsa } from './handle-base.js';
+import type { NodeInternals } from './internals.js';
+import type { TlsTaken } from './native-consumers.js';
+import type { ConnectReq, OwnerSocket, TcpHandle } from './node-shapes.js';
+import type { PatchSet } from './patch.js';
+import type { ConnectAttempt, ConnectRequest, Hold, SanConnection, SwitchPort } from './port.js';
+import type { RouteTable } from './route.js';
+
+type Connect = (this: TcpHandle, req: ConnectReq, address: string, port: number) => number;
+
+/** What a connect needs to know; one per installation. */
+export interface ConnectContext {
+  readonly internals: NodeInternals;
+  readonly port: SwitchPort;
+  readonly hold: Hold;
+  readonly routes: RouteTable;
+  readonly taken: TlsTaken;
+  /** Connects under way, by the program's handle. */
+  readonly pending: Map<object, PendingConnect>;
+}
+
+function noop(): void {
+  // A TCP handle's onread must stay a function.
+}
+
+/** Patches both connects. */
+export function interceptConnect(patches: PatchSet, context: ConnectContext): void {
+  const { prototype } = context.internals.TCP;
+  patches.method<Connect>(prototype, 'connect', (original) => intercepted(context, original, 4));
+  patches.method<Connect>(prototype, 'connect6', (original) => intercepted(context, original, 6));
+}
+
+function intercepted(context: ConnectContext, original: Connect, family: 4 | 6): Connect {
+  return function connect(this: TcpHandle, req, address, port) {
+    const reason = begin(context, this, req, address, port, original, family);
+    if (reason === null) return 0;
+    const result = original.call(this, req, address, port);
+    if (result === 0) context.routes.openTcp(this, reason, 'connect');
+    return result;
+  };
+}
+
+/** Starts an attempt; or the reason for which this connect stays on TCP. */
+function begin(
+  context: ConnectContext,
+  tcp: TcpHandle,
+  req: ConnectReq,
+  address: string,
+  port: number,
+  original: Connect,
+  family: 4 | 6,
+): RouteReason | null {
+  if (context.taken.has(tcp)) return 'tls-client';
+  const owner = tcp[context.internals.ownerSymbol] as OwnerSocket | undefined;
+  if (owner?._handle !== tcp || typeof address !== 'string') return 'handle-unsupported';
+  // A second connect on the same handle is for libuv to refuse.
+  if (context.pending.has(tcp)) return 'handle-unsupported';
+  const connect = new PendingConnect(context, tcp, req, address, port, original, family);
+  const answer = context.port.connect(connect);
+  if (typeof answer === 'string') return answer;
+  connect.start(answer);
+  return null;
+}
+
+/** One connect of the program that the switch is working on. */
+export class PendingConnect implements ConnectRequest {
+  readonly tcp: TcpHandle;
+  readonly remote: SOCKADDR;
+  readonly local: SOCKADDR | null;
+  readonly #context: ConnectContext;
+  readonly #req: ConnectReq;
+  readonly #address: string;
+  readonly #port: number;
+  readonly #original: Connect;
+  #attempt: ConnectAttempt | null = null;
+  #resource: AsyncResource | null = null;
+  #over = false;
+  // What the callback below has to tell.
+  #status = 0;
+  #handle: TcpHandle | HybridHandle;
+
+  constructor(
+    context: ConnectContext,
+    tcp: TcpHandle,
+    req: ConnectReq,
+    address: string,
+    port: number,
+    original: Connect,
+    family: 4 | 6,
+  ) {
+    this.#context = context;
+    this.tcp = tcp;
+    this.#handle = tcp;
+    this.#req = req;
+    this.#address = address;
+    this.#port = port;
+    this.#original = original;
+    this.remote = sockaddrFromText(family, address, port);
+    this.local = tcp.fd < 0 ? null : boundAddress(tcp);
+  }
+
+  /** The switch has taken it. As libuv's connect request does, it keeps the process alive, referenced or not. */
+  start(attempt: ConnectAttempt): void {
+    this.#attempt = attempt;
+    this.#resource = newHandleResource();
+    this.#context.pending.set(this.tcp, this);
+    this.#context.hold(1);
+  }
+
+  onEstablished(connection: SanConnection): void {
+    if (!this.#finish()) {
+      connection.session.reset();
+      return;
+    }
+    const { tcp } = this;
+    const { ownerSymbol, userBufferSymbol } = this.#context.internals;
+    const owner = tcp[ownerSymbol] as OwnerSocket;
+    if (owner._handle !== tcp) {
+      // Somebody exchanged the handle meanwhile without closing it; libuv would report to the handle all the same.
+      connection.session.reset();
+      this.#report(uvCode('UV_ECANCELED'), tcp);
+      return;
+    }
+    const handle = new HybridHandle(connection, tcp, this.#resource ?? newHandleResource());
+    handle[ownerSymbol] = owner;
+    handle.onread = tcp.onread;
+    const buffer = owner[userBufferSymbol];
+    if (buffer instanceof Uint8Array) handle.useUserBuffer(buffer);
+    owner._handle = handle;
+    tcp.onread = noop;
+    this.#report(0, handle);
+  }
+
+  onFallback(reason: RouteReason): void {
+    if (this.#finish()) this.#continueOnTcp(reason);
+  }
+
+  onError(wsa: number): void {
+    if (this.#finish()) this.#report(uvFromWsa(wsa), this.tcp);
+  }
+
+  /** TLS takes the handle natively: the connection has to be TCP. */
+  divert(reason: RouteReason): void {
+    if (!this.#finish()) return;
+    this.#attempt?.cancel();
+    this.#continueOnTcp(reason, true);
+  }
+
+  /** The program closes the handle: the attempt ends, and the request hears ECANCELED before the close callback. */
+  close(originalClose: TcpHandle['close'], callback: (() => void) | null | undefined): void {
+    if (this.#finish()) this.#attempt?.cancel();
+    originalClose.call(this.tcp, () => {
+      this.#report(uvCode('UV_ECANCELED'), this.tcp);
+      if (typeof callback === 'function') callback.call(this.tcp);
+    });
+  }
+
+  /** Whether the answer is the first one. */
+  #finish(): boolean {
+    if (this.#over) return false;
+    this.#over = true;
+    if (this.#resource !== null) {
+      this.#context.pending.delete(this.tcp);
+      this.#context.hold(-1);
+    }
+    return true;
+  }
+
+  #continueOnTcp(reason: RouteReason, later = false): void {
+    const result = this.#original.call(this.tcp, this.#req, this.#address, this.#port);
+    if (result === 0) this.#context.routes.openTcp(this.tcp, reason, 'connect');
+    else if (later) setImmediate(() => this.#report(result, this.tcp));
+    else this.#report(result, this.tcp);
+  }
+
+  #report(status: number, handle: TcpHandle | HybridHandle): void {
+    this.#status = status;
+    this.#handle = handle;
+    if (this.#resource !== null) enter(this.#resource, complete, this);
+  }
+
+  /** The request may have been disarmed meanwhile: `net` takes its callback away when its own time limit is up. */
+  complete(): void {
+    const connected = this.#status === 0;
+    this.#req.oncomplete?.(this.#status, this.#handle, this.#req, connected, connected);
+  }
+}
+
+function complete(this: PendingConnect): void {
+  this.complete();
+}

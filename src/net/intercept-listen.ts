@@ -1,0 +1,160 @@
+/**
+ * The accepting side: `Server.prototype._listen2` gets a companion for each listening TCP handle, and connections that
+ * the companion accepts reach the program through the same `onconnection` as those that libuv accepts (D1).
+ */
+import type { AsyncResource } from 'node:async_hooks';
+import { Server } from 'node:net';
+import { AF_INET6, type SOCKADDR } from '../spi/index.js';
+import type { RouteReason } from '../switch/reasons.js';
+import { boundAddress, mapToV6 } from './address.js';
+import { newAcceptedResource, newServerResource } from './async-context.js';
+import { enter } from './callback.js';
+import { HybridHandle } from './handle.js';
+import type { NodeInternals } from './internals.js';
+import type { TcpHandle } from './node-shapes.js';
+import type { PatchSet } from './patch.js';
+import type { Listening, ListenRequest, SanConnection, SwitchPort } from './port.js';
+import type { RouteTable } from './route.js';
+
+type OnConnection = (this: unknown, status: number, client?: unknown) => void;
+type ListenHandle = TcpHandle & { onconnection: OnConnection };
+type NetServer = Server & { _handle: ListenHandle | null };
+
+/** What `net` uses where `listen` was given no backlog. */
+const DEFAULT_BACKLOG = 511;
+/** Position of `backlog` in `_listen2(address, port, addressType, backlog, fd, flags)`. */
+const BACKLOG_ARGUMENT = 3;
+
+/** What listening needs to know; one per installation. */
+export interface ListenContext {
+  readonly internals: NodeInternals;
+  readonly port: SwitchPort;
+  readonly routes: RouteTable;
+  /** Companions by their listening handle. */
+  readonly listeners: Map<object, Companion>;
+}
+
+/** Patches `_listen2`, the step of `listen` that has the handle, which `net` keeps under this name for who wraps it. */
+export function interceptListen(patches: PatchSet, context: ListenContext): void {
+  patches.method<(this: NetServer, ...args: unknown[]) => unknown>(
+    Server.prototype,
+    '_listen2',
+    (original) =>
+      function listen(this: NetServer, ...args) {
+        const result = original.apply(this, args);
+        const backlog = args[BACKLOG_ARGUMENT];
+        attach(context, this, typeof backlog === 'number' && backlog > 0 ? backlog : DEFAULT_BACKLOG);
+        return result;
+      },
+  );
+}
+
+function attach(context: ListenContext, server: NetServer, backlog: number): void {
+  const handle = server._handle;
+  // Null: listen failed. A HybridHandle cannot listen, a Pipe is not ours.
+  if (handle === null || typeof handle.onconnection !== 'function' || context.listeners.has(handle)) return;
+  const { TCP, Pipe } = context.internals;
+  if ((handle as object) instanceof TCP) {
+    const local = boundAddress(handle);
+    if (local !== null) new Companion(context, server, handle, local, backlog).open();
+  } else if (!((handle as object) instanceof Pipe) && typeof handle.getsockname === 'function') {
+    // A cluster's worker: it gets its connections from the primary, as TCP descriptors.
+    countAccepted(context, handle, () => 'listener-shared');
+  }
+}
+
+/** Notes the route of what libuv, or the cluster's primary, gives to a listening handle. */
+function countAccepted(context: ListenContext, handle: ListenHandle, reason: () => RouteReason): OnConnection {
+  const { TCP } = context.internals;
+  const inner = handle.onconnection;
+  const onConnection: OnConnection = function onconnection(this: unknown, status, client) {
+    if (status === 0 && client instanceof TCP) context.routes.openTcp(client, reason(), 'accept');
+    inner.call(this, status, client);
+  };
+  handle.onconnection = onConnection;
+  return inner;
+}
+
+/** The companion of one listening handle. */
+export class Companion implements ListenRequest {
+  readonly tcp: TcpHandle;
+  readonly local: SOCKADDR;
+  readonly backlog: number;
+  readonly #context: ListenContext;
+  readonly #server: NetServer;
+  readonly #handle: ListenHandle;
+  readonly #resource: AsyncResource;
+  #inner: OnConnection;
+  #installed: OnConnection;
+  #listening: Listening | null = null;
+  #accepted: HybridHandle | null = null;
+
+  constructor(context: ListenContext, server: NetServer, handle: ListenHandle, local: SOCKADDR, backlog: number) {
+    this.#context = context;
+    this.#server = server;
+    this.#handle = handle;
+    this.tcp = handle;
+    this.local = local;
+    this.backlog = backlog;
+    this.#resource = newServerResource();
+    this.#inner = handle.onconnection;
+    this.#installed = handle.onconnection;
+  }
+
+  open(): void {
+    const { listeners, port } = this.#context;
+    this.#inner = countAccepted(this.#context, this.#handle, () => this.#listening?.reason ?? 'peer-used-tcp');
+    this.#installed = this.#handle.onconnection;
+    listeners.set(this.#handle, this);
+    this.#listening = port.listen(this);
+    // The primary of a round-robin cluster takes the handle over when `listening` is emitted: no companion for it then.
+    if (this.#listening.reason === null) setImmediate(closeIfTakenOver, this).unref();
+  }
+
+  /** The handle was closed. */
+  close(): void {
+    this.#context.listeners.delete(this.#handle);
+    this.#resource.emitDestroy();
+    this.#listening?.close();
+  }
+
+  isEligible(): boolean {
+    return this.#server._handle === this.#handle && this.#handle.onconnection === this.#installed;
+  }
+
+  closeIfTakenOver(): void {
+    if (this.#context.listeners.get(this.#handle) === this && !this.isEligible()) this.#listening?.close();
+  }
+
+  onConnection(connection: SanConnection): void {
+    if (!this.isEligible()) {
+      connection.session.reset();
+      return;
+    }
+    const seen = this.local.sa_family === AF_INET6 ? asV6(connection) : connection;
+    this.#accepted = new HybridHandle(seen, null, newAcceptedResource());
+    enter(this.#resource, inject, this);
+  }
+
+  /** Exactly what libuv's callback does: `maxConnections`, `pauseOnConnect`, `drop` … are `net`'s. */
+  inject(): void {
+    const handle = this.#accepted;
+    this.#accepted = null;
+    this.#inner.call(this.#handle, 0, handle);
+  }
+}
+
+function inject(this: Companion): void {
+  this.inject();
+}
+
+function closeIfTakenOver(companion: Companion): void {
+  companion.closeIfTakenOver();
+}
+
+/** The connection as a dual-stack listener shows it. */
+function asV6(connection: SanConnection): SanConnection {
+  if (connection.remote.sa_family === AF_INET6) return connection;
+  const { session, provider, local, remote, peer, id } = connection;
+  return { session, provider, peer, id, local: mapToV6(local), remote: mapToV6(remote) };
+}

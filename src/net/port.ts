@@ -1,0 +1,88 @@
+/**
+ * What this folder needs of the switch, as interfaces: the composition root adapts `src/switch` to them, tests put a
+ * stand-in there. Handles go down as they are; turning one into the TCP/IP provider's descriptor is the adapter's work.
+ */
+import type { SessionUser } from '../session/index.js';
+import type { SOCKADDR } from '../spi/index.js';
+import type { RouteReason } from '../switch/reasons.js';
+import type { TcpHandle } from './node-shapes.js';
+
+/** Who is at the other end of a SAN connection. */
+export interface SanPeer {
+  readonly pid: number;
+  readonly uid: number;
+  readonly link: number;
+}
+
+/** A session as its user sees it; `Session` of src/session is one. */
+export interface SanSession {
+  user: SessionUser | null;
+  /** The pending write's bytes that are not sent yet. */
+  readonly pendingBytes: number;
+  /** One buffer: `WRITE_DONE`, `WRITE_PENDING` (then `onWritten` follows), or a negative WSA code. */
+  write(bytes: Uint8Array): number;
+  /** Several buffers, `totalBytes` in all; results as of `write`. */
+  writev(list: readonly Uint8Array[], totalBytes: number): number;
+  shutdown(): void;
+  startReading(): void;
+  stopReading(): void;
+  close(): void;
+  reset(): void;
+}
+
+/** An established connection on the SAN. Its addresses are the program's: those that TCP would show (SW-26). */
+export interface SanConnection {
+  readonly session: SanSession;
+  readonly provider: string;
+  readonly local: SOCKADDR;
+  readonly remote: SOCKADDR;
+  readonly peer: SanPeer | null;
+  readonly id: number;
+}
+
+/** One connect of the program. Exactly one of the three answers follows an attempt, in a callback of its own. */
+export interface ConnectRequest {
+  /** The program's own TCP handle; not connected, perhaps bound. */
+  readonly tcp: TcpHandle;
+  readonly remote: SOCKADDR;
+  /** Where the program bound it; null: not bound. */
+  readonly local: SOCKADDR | null;
+  onEstablished(connection: SanConnection): void;
+  /** Go on by TCP with the same handle, for this reason. */
+  onFallback(reason: RouteReason): void;
+  /** The connect has failed for good (CONN-13): a WSA code. */
+  onError(wsa: number): void;
+}
+
+/** A connect that is under way. */
+export interface ConnectAttempt {
+  /** Gives it up; no answer follows. */
+  cancel(): void;
+}
+
+/** One listening TCP handle of the program. */
+export interface ListenRequest {
+  readonly tcp: TcpHandle;
+  readonly local: SOCKADDR;
+  readonly backlog: number;
+  /** Whether a connection may still be given to this listener's program. */
+  isEligible(): boolean;
+  onConnection(connection: SanConnection): void;
+}
+
+/** The companion of a listening handle. */
+export interface Listening {
+  /** Why there is no companion; null: there is one. */
+  readonly reason: RouteReason | null;
+  close(): void;
+}
+
+/** The switch. */
+export interface SwitchPort {
+  /** A reason means: stay on TCP, at once. */
+  connect(request: ConnectRequest): RouteReason | ConnectAttempt;
+  listen(request: ListenRequest): Listening;
+}
+
+/** Keeps the process alive while the count is above zero (the proxy driver's `hold`). */
+export type Hold = (delta: 1 | -1) => void;

@@ -1,0 +1,167 @@
+/**
+ * Which way each connection went, and why (D9): for `routeOf(socket)` and for observers. SAN connections are listed by
+ * their handles; TCP ones only if they passed our connect or accept, by one entry in a map each.
+ */
+import type { SOCKADDR } from '../spi/index.js';
+import type { RouteReason } from '../switch/reasons.js';
+import { boundAddress, sockaddrFromText } from './address.js';
+import { BaseHandle } from './handle-base.js';
+import type { NodeInternals } from './internals.js';
+import type { NodeAddress, OwnerSocket, TcpHandle } from './node-shapes.js';
+import type { SanConnection, SanPeer } from './port.js';
+
+/** The way of one connection. */
+export interface Route {
+  readonly carrier: 'san' | 'tcp';
+  /** The SAN provider's name; null on TCP. */
+  readonly provider: string | null;
+  /** Why it is on TCP; null on the SAN. */
+  readonly reason: RouteReason | null;
+  /** As the program sees them; null: not known (any more). */
+  readonly local: SOCKADDR | null;
+  readonly remote: SOCKADDR | null;
+  readonly peer: SanPeer | null;
+}
+
+/** Which end of the connection this process is. */
+export type Role = 'connect' | 'accept';
+
+/** A connection that is open now. */
+export interface LiveConnection extends Route {
+  readonly role: Role;
+  /** The switch's number of a SAN connection; 0 on TCP. */
+  readonly id: number;
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+  /** Bytes of the pending write that are not sent yet. */
+  readonly pendingBytes: number;
+}
+
+/** One per reason and role, shared by all connections that have them. */
+interface TcpRecord {
+  readonly reason: RouteReason;
+  readonly role: Role;
+}
+
+/** How far `routeOf` follows a socket to what it is built on: request → TLS socket → raw socket. */
+const FOLLOW_MAX = 6;
+
+export class RouteTable {
+  readonly #san = new Set<BaseHandle>();
+  readonly #tcp = new Map<TcpHandle, TcpRecord>();
+  readonly #records = new Map<string, TcpRecord>();
+  /** What became of sockets that have no handle any more. */
+  readonly #closed = new WeakMap<object, SanConnection | TcpRecord>();
+  readonly #internals: NodeInternals;
+
+  constructor(internals: NodeInternals) {
+    this.#internals = internals;
+  }
+
+  // ---------------------------------------------------------------- bookkeeping
+
+  openSan(handle: BaseHandle): void {
+    this.#san.add(handle);
+  }
+
+  closeSan(handle: BaseHandle): void {
+    this.#san.delete(handle);
+    const owner = handle.ownerSocket;
+    if (owner !== undefined) this.#closed.set(owner, handle.connection);
+  }
+
+  openTcp(handle: TcpHandle, reason: RouteReason, role: Role): void {
+    const key = `${role} ${reason}`;
+    let record = this.#records.get(key);
+    if (record === undefined) {
+      record = { reason, role };
+      this.#records.set(key, record);
+    }
+    this.#tcp.set(handle, record);
+  }
+
+  closeTcp(handle: TcpHandle): void {
+    const record = this.#tcp.get(handle);
+    if (record === undefined) return;
+    this.#tcp.delete(handle);
+    const owner = handle[this.#internals.ownerSymbol];
+    if (typeof owner === 'object' && owner !== null) this.#closed.set(owner, record);
+  }
+
+  /** Forgets everything; for tests. */
+  clear(): void {
+    this.#san.clear();
+    this.#tcp.clear();
+  }
+
+  // ---------------------------------------------------------------- questions
+
+  /**
+   * The route of a socket, of one that TLS or HTTP/2 has built on it, or of what has one as `socket` (requests,
+   * responses, HTTP/2 sessions). Null: not connected yet, not TCP, or older than the switch.
+   */
+  routeOf(subject: object): Route | null {
+    try {
+      return this.#follow(subject, FOLLOW_MAX);
+    } catch {
+      // An HTTP/2 session that is over throws when its socket is asked for.
+      return null;
+    }
+  }
+
+  #follow(subject: object, depth: number): Route | null {
+    if (depth === 0) return null;
+    if (subject instanceof BaseHandle) return sanRoute(subject.connection);
+    const record = this.#tcp.get(subject as TcpHandle);
+    if (record !== undefined) return tcpRoute(record, subject as TcpHandle);
+    const closed = this.#closed.get(subject);
+    const { _handle: handle, _parent: parent, socket } = subject as Partial<OwnerSocket> & { socket?: unknown };
+    if (isObject(handle)) {
+      const route = this.#follow(handle, depth - 1);
+      if (route !== null) return route;
+    }
+    if (closed !== undefined) return 'session' in closed ? sanRoute(closed) : tcpRoute(closed, null);
+    // A TLSWrap's or a TLS socket's `_parent` is what it stands on.
+    if (isObject(parent)) return this.#follow(parent, depth - 1);
+    return isObject(socket) ? this.#follow(socket, depth - 1) : null;
+  }
+
+  /** The connections that are open now. */
+  *live(): IterableIterator<LiveConnection> {
+    for (const handle of this.#san) {
+      const { bytesRead, bytesWritten, connection } = handle;
+      const role = handle.tcp === null ? 'accept' : 'connect';
+      const { pendingBytes } = connection.session;
+      yield { ...sanRoute(connection), role, id: connection.id, bytesRead, bytesWritten, pendingBytes };
+    }
+    for (const [handle, record] of this.#tcp) {
+      // A handle that went to another thread was never closed here.
+      if (handle.fd < 0) {
+        this.#tcp.delete(handle);
+        continue;
+      }
+      const { bytesRead, bytesWritten } = handle;
+      yield { ...tcpRoute(record, handle), role: record.role, id: 0, bytesRead, bytesWritten, pendingBytes: 0 };
+    }
+  }
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
+function sanRoute({ provider, local, remote, peer }: SanConnection): Route {
+  return { carrier: 'san', provider, reason: null, local, remote, peer };
+}
+
+function tcpRoute({ reason }: TcpRecord, handle: TcpHandle | null): Route {
+  const local = handle === null ? null : boundAddress(handle);
+  const remote = handle === null ? null : peerAddress(handle);
+  return { carrier: 'tcp', provider: null, reason, local, remote, peer: null };
+}
+
+function peerAddress(handle: TcpHandle): SOCKADDR | null {
+  const out: NodeAddress = {};
+  if (handle.getpeername(out) !== 0 || out.address === undefined || out.port === undefined) return null;
+  return sockaddrFromText(out.family === 'IPv6' ? 6 : 4, out.address, out.port);
+}

@@ -1,0 +1,91 @@
+/** Counters of one isolate: what `stats()` of the public API returns and what a snapshot carries. They only ever grow. */
+
+/** The addon's event loop counters (D6). */
+export interface LoopStats {
+  /** Turns of the event loop that looked at links. */
+  readonly turns: number;
+  /** Runs of messages delivered. */
+  readonly drains: number;
+  /** Doorbells received and sent; far fewer than messages when both ends are busy. */
+  readonly bells: number;
+  readonly bellsSent: number;
+  /** Times the loop polled before sleeping, and how often something came meanwhile. */
+  readonly spins: number;
+  readonly spinHits: number;
+  /** Times the loop went to sleep. */
+  readonly sleeps: number;
+}
+
+export interface Stats {
+  readonly connections: {
+    /** `opened` since the start, `open` now. */
+    readonly san: { readonly opened: number; readonly open: number };
+    /** `byReason`: opened, per reason code. Listeners are not counted. */
+    readonly tcp: { readonly opened: number; readonly byReason: Readonly<Record<string, number>> };
+  };
+  /** Payload bytes of all SAN connections, open and closed. */
+  readonly bytes: { readonly read: number; readonly written: number };
+  /** `lost`: closed because the peer died or broke the protocol. */
+  readonly links: { readonly opened: number; readonly open: number; readonly lost: number };
+  /** Null where the addon is not loaded. */
+  readonly loop: LoopStats | null;
+}
+
+/** Payload bytes of the connections that are open now; the counters know only those of the closed ones. */
+export interface LiveBytes {
+  readonly read: number;
+  readonly written: number;
+}
+
+/** Kept by the runtime: one call per event in a connection's or link's life, none per message. */
+export class Counters {
+  #sanOpened = 0;
+  #sanClosed = 0;
+  #closedRead = 0;
+  #closedWritten = 0;
+  #tcpOpened = 0;
+  readonly #tcpByReason = new Map<string, number>();
+  #linksOpened = 0;
+  #linksClosed = 0;
+  #linksLost = 0;
+
+  /** A connection was established on a SAN provider. */
+  sanOpened(): void {
+    this.#sanOpened++;
+  }
+
+  /** It is gone; the bytes its program had read and written. */
+  sanClosed(bytesRead: number, bytesWritten: number): void {
+    this.#sanClosed++;
+    this.#closedRead += bytesRead;
+    this.#closedWritten += bytesWritten;
+  }
+
+  /** A connection is made by TCP, for this reason. */
+  tcpOpened(reason: string): void {
+    this.#tcpOpened++;
+    this.#tcpByReason.set(reason, (this.#tcpByReason.get(reason) ?? 0) + 1);
+  }
+
+  linkOpened(): void {
+    this.#linksOpened++;
+  }
+
+  /** `lost`: by the peer's death or its fault, not in an orderly way. */
+  linkClosed(lost: boolean): void {
+    this.#linksClosed++;
+    if (lost) this.#linksLost++;
+  }
+
+  stats(live: LiveBytes, loop: LoopStats | null): Stats {
+    return {
+      connections: {
+        san: { opened: this.#sanOpened, open: this.#sanOpened - this.#sanClosed },
+        tcp: { opened: this.#tcpOpened, byReason: Object.fromEntries(this.#tcpByReason) },
+      },
+      bytes: { read: this.#closedRead + live.read, written: this.#closedWritten + live.written },
+      links: { opened: this.#linksOpened, open: this.#linksOpened - this.#linksClosed, lost: this.#linksLost },
+      loop,
+    };
+  }
+}

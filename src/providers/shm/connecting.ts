@@ -1,0 +1,151 @@
+/** Connecting (CONN-1 … CONN-16, D12): translate, find or open a link, CONNECT, and what comes back. */
+import { isIP } from 'node:net';
+import {
+  AF_INET6,
+  FD_CONNECT_BIT,
+  type LPWSPCONNECT,
+  type SOCKADDR,
+  WSAEACCES,
+  WSAEADDRNOTAVAIL,
+  WSAEALREADY,
+  WSAEFAULT,
+  WSAEINVAL,
+  WSAEISCONN,
+  WSAENETDOWN,
+  WSAENOBUFS,
+  WSAEPROTONOSUPPORT,
+  WSAETIMEDOUT,
+  WSAEWOULDBLOCK,
+} from '../../spi/index.js';
+import { CONNECT_DATA_BYTES_MAX, encodeConnect } from './connect-record.js';
+import { RECORD_CONNECT } from './layout.js';
+import type { Link } from './link.js';
+import type { LinkFailure, LinkWaiter } from './link-setup.js';
+import type { ShmSocket } from './socket-record.js';
+import { failed, type ShmState } from './state.js';
+
+/** Codes of a REFUSE record. */
+export const REFUSE_BUSY = 1;
+export const REFUSE_NO_LISTENER = 2;
+export const REFUSE_REJECTED = 3;
+
+const ENOENT = -2;
+const ENOMEM = -12;
+const EMFILE = -24;
+const ENFILE = -23;
+
+/** The WSA code that goes with a detail; none of the authoritative three (CONN-13): TCP may well succeed (CONN-14). */
+const CODE_OF: Readonly<Record<LinkFailure | 'no-listener' | 'listener-refused' | 'kernel-unsupported', number>> = {
+  'no-listener': WSAEADDRNOTAVAIL,
+  'no-companion': WSAEADDRNOTAVAIL,
+  'listener-refused': WSAEADDRNOTAVAIL,
+  'uid-mismatch': WSAEACCES,
+  'uid-not-allowed': WSAEACCES,
+  'listener-busy': WSAETIMEDOUT,
+  'out-of-resources': WSAENOBUFS,
+  'link-failed': WSAENETDOWN,
+  'kernel-unsupported': WSAENETDOWN,
+  'protocol-mismatch': WSAEPROTONOSUPPORT,
+};
+
+type ConnectFailure = keyof typeof CODE_OF;
+
+const EMPTY = new Uint8Array(0);
+const answer = new BigUint64Array(4);
+
+/** The listener that TCP would reach, as the kernel says (D4): its cookie and its owner's uid. */
+function translate(state: ShmState, local: SOCKADDR, remote: SOCKADDR): { cookie: bigint; uid: number } | ConnectFailure {
+  const family = remote.sa_family === AF_INET6 ? 6 : 4;
+  const status = state.addon.diag(family, remote.sin_addr, remote.sin_port, local.sin_addr, local.sin_port, answer);
+  if (status === ENOENT) return 'no-listener';
+  if (status === EMFILE || status === ENFILE || status === ENOMEM) return 'out-of-resources';
+  if (status < 0) return 'kernel-unsupported';
+  return { cookie: answer[0]!, uid: Number(answer[1]) };
+}
+
+export function makeConnect(state: ShmState): LPWSPCONNECT {
+  return (s, name, _namelen, lpCallerData, lpCalleeData, _sqos, _gqos, lpErrno) => {
+    const socket = state.find(s, lpErrno);
+    if (socket === null) return -1;
+    if (socket.state === 'connecting') return failed(lpErrno, WSAEALREADY);
+    if (socket.state === 'connected') return failed(lpErrno, WSAEISCONN);
+    if (socket.state !== 'bound' || socket.local === null) return failed(lpErrno, WSAEINVAL);
+    if (isIP(name.sin_addr) === 0 || name.sin_port < 1 || name.sin_port > 65535) return failed(lpErrno, WSAEFAULT);
+    if (lpCallerData !== null && lpCallerData.len > CONNECT_DATA_BYTES_MAX) return failed(lpErrno, WSAEINVAL);
+    const listener = translate(state, socket.local, name);
+    const link = typeof listener === 'string' ? listener : state.links.toListener(listener.cookie, listener.uid);
+    if (typeof link === 'string' || typeof listener === 'string') {
+      socket.detail = typeof link === 'string' ? link : 'link-failed';
+      return failed(lpErrno, CODE_OF[socket.detail as ConnectFailure]);
+    }
+    if (link.unanswered) {
+      // It left one connect unanswered and has not stirred since: no use in letting another wait for it.
+      socket.detail = 'listener-busy';
+      return failed(lpErrno, WSAETIMEDOUT);
+    }
+    socket.remote = { ...name };
+    socket.nativeAddress = listener.cookie;
+    socket.callerData = lpCallerData === null ? EMPTY : lpCallerData.buf.slice(0, lpCallerData.len);
+    socket.calleeData = lpCalleeData;
+    socket.state = 'connecting';
+    socket.link = link;
+    if (link.open) sendConnect(state, socket, link);
+    else state.links.whenOpen(link, waiterFor(state, socket));
+    // Whatever has been found out by now is told by the event, as for any nonblocking connect (CONN-5, CONN-6).
+    return failed(lpErrno, WSAEWOULDBLOCK);
+  };
+}
+
+/** The socket waits for its link; it may have been closed when the link is open. */
+function waiterFor(state: ShmState, socket: ShmSocket): LinkWaiter {
+  return {
+    onLink: (link) => {
+      if (socket.state === 'connecting') sendConnect(state, socket, link);
+    },
+    onNoLink: (why) => {
+      if (socket.state === 'connecting') endConnect(state, socket, why);
+    },
+  };
+}
+
+/** The link is open: asks for the connection. */
+export function sendConnect(state: ShmState, socket: ShmSocket, link: Link): void {
+  socket.link = link;
+  const connection = link.allocate();
+  if (connection < 0) {
+    endConnect(state, socket, 'out-of-resources');
+    return;
+  }
+  socket.connection = connection;
+  link.slots[connection] = socket;
+  link.resetConsumed(connection);
+  const { nativeAddress: cookie, local, remote, callerData: data } = socket;
+  link.sendRecord(RECORD_CONNECT, connection, encodeConnect({ cookie, local: local!, remote: remote!, data }));
+}
+
+/** The connect has failed. */
+export function endConnect(state: ShmState, socket: ShmSocket, why: ConnectFailure): void {
+  socket.detail = why;
+  socket.state = 'bound';
+  socket.link = null;
+  socket.connection = -1;
+  state.signal(socket, FD_CONNECT_BIT, CODE_OF[why]);
+}
+
+/** An ACCEPT came. */
+export function onAccepted(state: ShmState, socket: ShmSocket, calleeData: Uint8Array): void {
+  socket.state = 'connected';
+  const into = socket.calleeData;
+  if (into !== null) {
+    const bytes = Math.min(into.len, calleeData.length);
+    into.buf.set(calleeData.subarray(0, bytes));
+    into.len = bytes;
+  }
+  state.signal(socket, FD_CONNECT_BIT, 0);
+}
+
+/** A REFUSE came. */
+export function onRefused(state: ShmState, socket: ShmSocket, code: number): void {
+  if (code === REFUSE_BUSY) endConnect(state, socket, 'listener-busy');
+  else endConnect(state, socket, code === REFUSE_NO_LISTENER ? 'no-companion' : 'listener-refused');
+}

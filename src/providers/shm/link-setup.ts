@@ -1,0 +1,296 @@
+/**
+ * Setting links up (D3, D4): outgoing, from a listener's native address to open links with the isolates that serve it;
+ * incoming, from a companion listener's accepted descriptor to an open link. Both ends check who the other is (D5).
+ */
+import { companionName } from '../../proxy-driver/index.js';
+import {
+  type ControlPacket,
+  decodePacket,
+  encodePacket,
+  PACKET_HELLO,
+  PACKET_REJECT,
+  PACKET_SPILL,
+  PACKET_WELCOME,
+} from './control-packets.js';
+import { checkedLayout, checkLinkHeader, linkLayout, SLOTS_DEFAULT, writeLinkHeader } from './layout.js';
+import { Link, type LinkHost } from './link.js';
+import type { ShmOptions } from './options.js';
+
+/** Most links of one isolate; beyond it a newcomer is turned away and stays on TCP. */
+const LINKS_MAX = 1024;
+/** How long a link may take to be set up, in milliseconds, before its descriptor is taken back. */
+const SETUP_MS_MAX = 5000;
+/** How many processes on one listening socket are looked for. */
+const COMPANIONS_MAX = 16;
+/** How long it is remembered that a listener has no companion, in milliseconds. A listener is mostly older than that. */
+const ABSENT_MS = 5000;
+
+const ECONNREFUSED = -111;
+const EAGAIN = -11;
+
+/** Why there is no link: a route reason (SO_SD_CONNECT_DETAIL). */
+export type LinkFailure = 'no-companion' | 'uid-mismatch' | 'uid-not-allowed' | 'listener-busy' | 'out-of-resources' | 'link-failed' | 'protocol-mismatch';
+
+/** What waits for an outgoing link. */
+export interface LinkWaiter {
+  onLink(link: Link): void;
+  onNoLink(why: LinkFailure): void;
+}
+
+interface Peer {
+  links: Link[];
+  next: number;
+  /** Until when, in ms of `performance.now()`, the absence holds. */
+  absentUntil: number;
+  why: LinkFailure;
+}
+
+/** The isolate's links. */
+export class LinkTable {
+  readonly all = new Set<Link>();
+  readonly #peers = new Map<bigint, Peer>();
+  readonly #byIsolate = new Map<string, Link>();
+  readonly #waiters = new Map<Link, LinkWaiter[]>();
+  readonly #timers = new Map<Link, NodeJS.Timeout>();
+
+  constructor(
+    readonly host: LinkHost,
+    readonly options: ShmOptions,
+    readonly isolate: string,
+  ) {}
+
+  /**
+   * A link to a listener that the kernel named, open or being opened; or why there is none. `uid` is the kernel's word
+   * on the listener's owner, and the companion must have the same (D5).
+   */
+  toListener(cookie: bigint, uid: number): Link | LinkFailure {
+    if (!this.options.allowedUids.has(uid)) return 'uid-not-allowed';
+    let peer = this.#peers.get(cookie);
+    if (peer === undefined || (peer.links.length === 0 && performance.now() >= peer.absentUntil)) {
+      peer = this.#look(cookie, uid);
+      this.#peers.set(cookie, peer);
+      this.#forgetAbsent();
+    }
+    if (peer.links.length === 0) return peer.why;
+    peer.next = (peer.next + 1) % peer.links.length;
+    return peer.links[peer.next]!;
+  }
+
+  /** Tells `waiter` when the link is open, or that it never will be. */
+  whenOpen(link: Link, waiter: LinkWaiter): void {
+    const waiters = this.#waiters.get(link);
+    if (waiters === undefined) this.#waiters.set(link, [waiter]);
+    else waiters.push(waiter);
+  }
+
+  /** Bounded: listeners come and go, and what is known of the absent ones is cheap to learn again. */
+  #forgetAbsent(): void {
+    if (this.#peers.size < 4096) return;
+    for (const [cookie, peer] of this.#peers) if (peer.links.length === 0) this.#peers.delete(cookie);
+  }
+
+  #look(cookie: bigint, uid: number): Peer {
+    const peer: Peer = { links: [], next: 0, absentUntil: performance.now() + ABSENT_MS, why: 'no-companion' };
+    const { addon } = this.host;
+    const credentials = new Int32Array(3);
+    for (let n = 0; n < COMPANIONS_MAX; n++) {
+      const fd = addon.connect(companionName(cookie, n));
+      if (fd === ECONNREFUSED) break;
+      if (fd < 0) {
+        peer.why = fd === EAGAIN ? 'listener-busy' : 'out-of-resources';
+        peer.absentUntil = 0;
+        break;
+      }
+      if (addon.credentials(fd, credentials) !== 0 || credentials[0] !== uid) {
+        // Anyone may take an abstract name; only the listener's own user is its companion.
+        peer.why = 'uid-mismatch';
+        addon.close(fd);
+        continue;
+      }
+      const link = this.#openOutgoing(fd, uid, credentials[2]!);
+      if (typeof link === 'string') {
+        peer.why = link;
+        peer.absentUntil = 0;
+        break;
+      }
+      peer.links.push(link);
+    }
+    return peer;
+  }
+
+  #openOutgoing(fd: number, uid: number, pid: number): Link | LinkFailure {
+    const { addon } = this.host;
+    const layout = linkLayout(this.options.ringBytes, SLOTS_DEFAULT);
+    const memoryFd = this.all.size < LINKS_MAX ? addon.allocate(layout.totalBytes) : -1;
+    const memory = memoryFd < 0 ? -1 : addon.map(memoryFd, layout.totalBytes);
+    if (typeof memory === 'number') {
+      if (memoryFd >= 0) addon.close(memoryFd);
+      addon.close(fd);
+      return 'out-of-resources';
+    }
+    writeLinkHeader(memory, layout);
+    const link = this.#open(fd, 0, uid, pid, (packet, packetFd) => {
+      if (packetFd >= 0 && packet.type !== PACKET_SPILL) addon.close(packetFd);
+      if (packet.type === PACKET_WELCOME && !link.open) {
+        link.isolate = packet.isolate;
+        link.attach(memory, layout);
+        this.#opened(link);
+        return null;
+      }
+      if (packet.type === PACKET_REJECT && !link.open) return `turned away: ${packet.text}`;
+      return this.#onLatePacket(link, packet, packetFd);
+    });
+    if (link.gone) {
+      addon.release(memory);
+      addon.close(memoryFd);
+      return 'out-of-resources';
+    }
+    const { ringBytes, slotCount } = layout;
+    const hello = encodePacket({ type: PACKET_HELLO, isolate: this.isolate, pid: process.pid, ringBytes, slotCount });
+    const sent = addon.linkSend(link.id, hello, memoryFd);
+    addon.close(memoryFd);
+    link.unattached = memory;
+    if (sent < 0) {
+      link.end('');
+      return 'link-failed';
+    }
+    return link;
+  }
+
+  /** A companion listener of ours was connected to. */
+  accept(fd: number, uid: number, pid: number): void {
+    const { addon } = this.host;
+    if (!this.options.allowedUids.has(uid) || this.all.size >= LINKS_MAX) {
+      const text = this.all.size >= LINKS_MAX ? 'too many links' : `uid ${uid} is not allowed`;
+      this.options.onEvent?.({ type: 'link-refused', link: -1, pid, uid, detail: text });
+      const link = this.#open(fd, 1, uid, pid, () => null);
+      if (!link.gone) addon.linkSend(link.id, encodePacket({ type: PACKET_REJECT, text }), -1);
+      link.end('');
+      return;
+    }
+    const link = this.#open(fd, 1, uid, pid, (packet, packetFd) => {
+      if (packet.type !== PACKET_HELLO || link.open) return this.#onLatePacket(link, packet, packetFd);
+      const wrong = this.#onHello(link, packet, packetFd);
+      if (packetFd >= 0) addon.close(packetFd);
+      if (wrong !== null) addon.linkSend(link.id, encodePacket({ type: PACKET_REJECT, text: wrong }), -1);
+      return wrong;
+    });
+  }
+
+  #onHello(link: Link, hello: ControlPacket & { type: typeof PACKET_HELLO }, fd: number): string | null {
+    const { addon } = this.host;
+    const layout = checkedLayout(hello.ringBytes, hello.slotCount);
+    if (typeof layout === 'string') return layout;
+    const memory = addon.map(fd, layout.totalBytes);
+    if (typeof memory === 'number') return `its memory cannot be mapped safely (error ${-memory})`;
+    const wrong = checkLinkHeader(memory, layout);
+    if (wrong !== null) {
+      addon.release(memory);
+      return wrong;
+    }
+    link.isolate = hello.isolate;
+    link.attach(memory, layout);
+    addon.linkSend(link.id, encodePacket({ type: PACKET_WELCOME, isolate: this.isolate, pid: process.pid }), -1);
+    this.#opened(link);
+    return null;
+  }
+
+  /** Registers a link over a descriptor, which it owns from now on. `gone` afterwards: the descriptor would not do. */
+  #open(
+    fd: number,
+    role: 0 | 1,
+    uid: number,
+    pid: number,
+    onPacket: (packet: ControlPacket, fd: number) => string | null,
+  ): Link {
+    const { addon } = this.host;
+    const id = addon.linkOpen(
+      fd,
+      this,
+      (bytes, packetFd) => {
+        if (link.gone) {
+          if (packetFd >= 0) addon.close(packetFd);
+          return;
+        }
+        const packet = decodePacket(bytes);
+        if (typeof packet === 'string') {
+          if (packetFd >= 0) addon.close(packetFd);
+          link.fail(packet);
+          return;
+        }
+        const wrong = onPacket(packet, packetFd);
+        if (wrong !== null) link.fail(wrong);
+      },
+      (errno) => {
+        if (errno !== 0) link.fail(`control connection error ${errno}`);
+        else link.onControlEnd();
+      },
+    );
+    const link = new Link(this.host, id, role, uid, pid);
+    if (id < 0) {
+      addon.close(fd);
+      link.gone = true;
+      return link;
+    }
+    this.all.add(link);
+    const timer = setTimeout(() => {
+      if (!link.open) link.end('');
+    }, SETUP_MS_MAX);
+    timer.unref();
+    this.#timers.set(link, timer);
+    return link;
+  }
+
+  #onLatePacket(link: Link, packet: ControlPacket, fd: number): string | null {
+    if (packet.type !== PACKET_SPILL || !link.open || fd < 0) {
+      if (fd >= 0) this.host.addon.close(fd);
+      return `a control packet of type ${packet.type} out of turn`;
+    }
+    const good = link.keepSpill(packet.bytes, fd);
+    this.host.addon.close(fd);
+    return good ? null : 'a spill that cannot be mapped safely';
+  }
+
+  #opened(link: Link): void {
+    clearTimeout(this.#timers.get(link));
+    this.#timers.delete(link);
+    link.unattached = null;
+    link.unanswered = false;
+    this.options.onEvent?.({ type: 'link-open', link: link.id, pid: link.pid, uid: link.uid, detail: '' });
+    const waiters = this.#waiters.get(link) ?? [];
+    this.#waiters.delete(link);
+    const known = this.#byIsolate.get(link.isolate);
+    // One link per pair of isolates: if there is one, waiters and later connects use it. A link to ourselves has two
+    // ends here, and only its connecting end counts.
+    if (known !== undefined && known !== link && !known.gone && link.role === 0) {
+      for (const peer of this.#peers.values()) {
+        const at = peer.links.indexOf(link);
+        if (at >= 0) peer.links[at] = known;
+      }
+      for (const waiter of waiters) waiter.onLink(known);
+      link.end('');
+      return;
+    }
+    if (link.role === 0 || link.isolate !== this.isolate) this.#byIsolate.set(link.isolate, link);
+    for (const waiter of waiters) waiter.onLink(link);
+  }
+
+  /** The link is gone: nobody finds it any more. */
+  forget(link: Link, violation: string): void {
+    clearTimeout(this.#timers.get(link));
+    this.#timers.delete(link);
+    this.all.delete(link);
+    if (this.#byIsolate.get(link.isolate) === link) this.#byIsolate.delete(link.isolate);
+    for (const [cookie, peer] of this.#peers) {
+      const at = peer.links.indexOf(link);
+      if (at >= 0) peer.links.splice(at, 1);
+      if (at >= 0 && peer.links.length === 0) this.#peers.delete(cookie);
+    }
+    const waiters = this.#waiters.get(link) ?? [];
+    this.#waiters.delete(link);
+    const why = violation.includes('version') ? 'protocol-mismatch' : 'link-failed';
+    for (const waiter of waiters) waiter.onNoLink(why);
+    const type = violation === '' ? 'link-closed' : 'link-failed';
+    this.options.onEvent?.({ type, link: link.id, pid: link.pid, uid: link.uid, detail: violation });
+  }
+}

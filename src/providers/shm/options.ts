@@ -1,0 +1,22 @@
+/** What the shm provider is given when it is put together. */
+import type { ProxyDriver } from '../../proxy-driver/index.js';
+
+export interface ShmOptions {
+  readonly driver: ProxyDriver;
+  /** Bytes of each ring of a new link; a power of two, 64 KiB to 16 MiB. */
+  readonly ringBytes: number;
+  /** Uids whose processes may pair with this one, both as listener and as connector (D5). */
+  readonly allowedUids: ReadonlySet<number>;
+  /** Told of links and of what went wrong with them; for observers. */
+  readonly onEvent?: (event: ShmEvent) => void;
+}
+
+/** One entry of a link's history. */
+export interface ShmEvent {
+  readonly type: 'link-open' | 'link-closed' | 'link-failed' | 'link-refused';
+  readonly link: number;
+  readonly pid: number;
+  readonly uid: number;
+  /** What was wrong, in words; empty if nothing was. */
+  readonly detail: string;
+}

@@ -1,0 +1,200 @@
+/**
+ * The shm SAN service provider: `WSPStartupEx` and the seventeen functions (SP-1, SP-7). It exports what a provider
+ * module exports; the runtime makes one per isolate and installs it in the catalog.
+ */
+import { randomBytes } from 'node:crypto';
+import {
+  AF_INET,
+  AF_INET6,
+  FD_SAN_EVENTS,
+  guidText,
+  INVALID_SOCKET,
+  IPPROTO_TCP,
+  LOBYTE,
+  makeAddressList,
+  makeProtocolInfo,
+  type ProviderModule,
+  SIO_ADDRESS_LIST_QUERY,
+  SIO_GET_EXTENSION_FUNCTION_POINTER,
+  SO_DEBUG,
+  SO_MAX_MSG_SIZE,
+  SO_SD_CONNECT_DETAIL,
+  SO_SD_NATIVE_ADDRESS,
+  SOCK_STREAM,
+  SOL_SOCKET,
+  takeNetworkEvents,
+  WINSOCK_VERSION_2_2,
+  WSA_FLAG_OVERLAPPED,
+  WSAEAFNOSUPPORT,
+  WSAEFAULT,
+  WSAEINVAL,
+  WSAENOPROTOOPT,
+  WSAENOTCONN,
+  WSAEOPNOTSUPP,
+  WSAEPROTONOSUPPORT,
+  WSAEPROTOTYPE,
+  WSANOTINITIALISED,
+  WSAVERNOTSUPPORTED,
+  WSAID_DEREGISTERMEMORY,
+  WSAID_DEREGISTERRDMAMEMORY,
+  WSAID_MEMORYREGISTRATIONCACHECALLBACK,
+  WSAID_RDMAREAD,
+  WSAID_RDMAWRITE,
+  WSAID_REGISTERMEMORY,
+  WSAID_REGISTERRDMAMEMORY,
+  WSAID_SD_OWNEDRECEIVE,
+  type WSPPROC_TABLE,
+  XP1_CONNECT_DATA,
+  XP1_GRACEFUL_CLOSE,
+  XP1_GUARANTEED_DELIVERY,
+  XP1_GUARANTEED_ORDER,
+  XP1_MESSAGE_ORIENTED,
+} from '../../spi/index.js';
+import { makeConnect } from './connecting.js';
+import { LinkTable } from './link-setup.js';
+import { makeAccept, makeListen } from './listening.js';
+import { makeRegistering } from './memory.js';
+import type { ShmOptions } from './options.js';
+import { makeOwnedReceive } from './owned-receive.js';
+import { makeRdmaWrite } from './rdma-write.js';
+import { makeLinkHost } from './records.js';
+import { failed, ShmState } from './state.js';
+import { closeSocket, makeCloseSocket, makeGetOverlappedResult, makeRecv, makeSend, maxMessageBytes } from './transfer.js';
+
+/** ProviderId of the shm provider in the catalog (SP-18). */
+export const SHM_PROVIDER_ID = '6B0E2C58-5A7D-4B0B-9C3E-6F1D2A84B7C1';
+
+/** Makes the provider for this isolate. */
+export function createShmProvider(options: ShmOptions): ProviderModule {
+  const state = new ShmState(options);
+  return {
+    protocolInfo: makeProtocolInfo({
+      ProviderId: SHM_PROVIDER_ID,
+      szProtocol: 'Sockets Direct shared memory',
+      dwServiceFlags1:
+        XP1_GUARANTEED_DELIVERY | XP1_GUARANTEED_ORDER | XP1_MESSAGE_ORIENTED | XP1_GRACEFUL_CLOSE | XP1_CONNECT_DATA,
+    }),
+    WSPStartupEx(wVersionRequested, lpWSPData, _lpProtocolInfo, UpcallTable, lpProcTable) {
+      if (LOBYTE(wVersionRequested) < 2) return WSAVERNOTSUPPORTED;
+      if (typeof lpWSPData !== 'object' || typeof lpProcTable !== 'object') return WSAEFAULT;
+      if (state.starts === 0) {
+        state.upcalls = UpcallTable;
+        state.links = new LinkTable(makeLinkHost(state), options, randomBytes(16).toString('hex'));
+      }
+      state.starts++;
+      lpWSPData.wVersion = WINSOCK_VERSION_2_2;
+      lpWSPData.wHighVersion = WINSOCK_VERSION_2_2;
+      lpWSPData.szDescription = 'Sockets Direct shared memory provider';
+      fillTable(state, lpProcTable);
+      return 0;
+    },
+  };
+}
+
+function fillTable(state: ShmState, table: WSPPROC_TABLE): void {
+  table.lpWSPSocket = (af, type, protocol, _info, _group, flags, lpErrno) => {
+    if (state.starts === 0) return failed(lpErrno, WSANOTINITIALISED);
+    if (af !== AF_INET && af !== AF_INET6) return failed(lpErrno, WSAEAFNOSUPPORT);
+    if (type !== SOCK_STREAM) return failed(lpErrno, WSAEPROTOTYPE);
+    if (protocol !== IPPROTO_TCP) return failed(lpErrno, WSAEPROTONOSUPPORT);
+    if (flags !== WSA_FLAG_OVERLAPPED) return failed(lpErrno, WSAEINVAL);
+    return state.create(lpErrno)?.descriptor ?? INVALID_SOCKET;
+  };
+  table.lpWSPBind = (s, name, _namelen, lpErrno) => {
+    const socket = state.find(s, lpErrno);
+    if (socket === null) return -1;
+    if (socket.state !== 'open') return failed(lpErrno, WSAEINVAL);
+    if (name.sa_family !== AF_INET && name.sa_family !== AF_INET6) return failed(lpErrno, WSAEFAULT);
+    if (name.sin_port < 1 || name.sin_port > 65535) return failed(lpErrno, WSAEINVAL); // SOCK-12
+    socket.local = { ...name };
+    socket.state = 'bound';
+    return 0;
+  };
+  table.lpWSPConnect = makeConnect(state);
+  table.lpWSPListen = makeListen(state);
+  table.lpWSPAccept = makeAccept(state);
+  table.lpWSPSend = makeSend(state);
+  table.lpWSPRecv = makeRecv(state);
+  table.lpWSPGetOverlappedResult = makeGetOverlappedResult(state);
+  table.lpWSPCloseSocket = makeCloseSocket(state);
+  table.lpWSPEventSelect = (s, hEventObject, lNetworkEvents, lpErrno) => {
+    const socket = state.find(s, lpErrno);
+    if (socket === null) return -1;
+    if ((lNetworkEvents & ~FD_SAN_EVENTS) !== 0) return failed(lpErrno, WSAEINVAL); // OBS-34
+    socket.event = hEventObject;
+    socket.eventMask = lNetworkEvents;
+    const recorded = socket.events.lNetworkEvents & lNetworkEvents;
+    if (recorded !== 0 && hEventObject !== null) state.upcalls.lpWPUSetEvent(hEventObject, lpErrno);
+    return 0;
+  };
+  table.lpWSPEnumNetworkEvents = (s, hEventObject, lpNetworkEvents, lpErrno) => {
+    const socket = state.find(s, lpErrno);
+    if (socket === null) return -1;
+    takeNetworkEvents(socket.events, hEventObject, lpNetworkEvents);
+    return 0;
+  };
+  table.lpWSPGetSockOpt = (s, level, optname, optval, _optlen, lpErrno) => {
+    const socket = state.find(s, lpErrno);
+    if (socket === null) return -1;
+    if (level !== SOL_SOCKET) return failed(lpErrno, WSAEINVAL);
+    if (optname === SO_MAX_MSG_SIZE) optval.value = maxMessageBytes(state.options.ringBytes);
+    else if (optname === SO_DEBUG) optval.value = socket.options.get(SO_DEBUG) ?? 0;
+    else if (optname === SO_SD_CONNECT_DETAIL) (optval as { value: unknown }).value = socket.detail;
+    else return failed(lpErrno, WSAENOPROTOOPT);
+    return 0;
+  };
+  table.lpWSPSetSockOpt = (s, level, optname, optval, _optlen, lpErrno) => {
+    const socket = state.find(s, lpErrno);
+    if (socket === null) return -1;
+    if (level !== SOL_SOCKET) return failed(lpErrno, WSAEINVAL);
+    if (optname === SO_DEBUG) socket.options.set(SO_DEBUG, optval);
+    else if (optname === SO_SD_NATIVE_ADDRESS) socket.nativeAddress = BigInt(optval);
+    else return failed(lpErrno, WSAENOPROTOOPT);
+    return 0;
+  };
+  table.lpWSPIoctl = makeIoctl(state);
+  table.lpWSPGetQOSByName = (_s, _name, _qos, lpErrno) => {
+    lpErrno.value = WSAEOPNOTSUPP; // ERR-20: no QoS here
+    return false;
+  };
+  // Suspending and handing a connection to another process is not offered; the negotiation says so (OBS-41).
+  table.lpWSPDuplicateSocket = (s, _process, _info, lpErrno) =>
+    state.find(s, lpErrno) === null ? -1 : failed(lpErrno, WSAENOTCONN);
+  table.lpWSPCleanup = (lpErrno) => {
+    if (state.starts === 0) return failed(lpErrno, WSANOTINITIALISED);
+    if (--state.starts > 0) return 0;
+    for (const socket of state.sockets) if (socket !== undefined) closeSocket(state, socket);
+    for (const link of state.links.all) link.end('');
+    return 0;
+  };
+}
+
+/** Extensions by GUID (SP-9), and the address list (SP-13). The socket is not looked at (OBS-1). */
+function makeIoctl(state: ShmState): WSPPROC_TABLE['lpWSPIoctl'] {
+  const registering = makeRegistering(state);
+  const extensions = new Map<string, unknown>([
+    [WSAID_REGISTERMEMORY, registering.WSPRegisterMemory],
+    [WSAID_DEREGISTERMEMORY, registering.WSPDeregisterMemory],
+    [WSAID_REGISTERRDMAMEMORY, registering.WSPRegisterRdmaMemory],
+    [WSAID_DEREGISTERRDMAMEMORY, registering.WSPDeregisterRdmaMemory],
+    [WSAID_RDMAWRITE, makeRdmaWrite(state)],
+    [WSAID_SD_OWNEDRECEIVE, makeOwnedReceive(state)],
+  ]);
+  return (_s, dwIoControlCode, lpvInBuffer, lpvOutBuffer, lpcbBytesReturned, _overlapped, _completion, _thread, lpErrno) => {
+    if (dwIoControlCode === SIO_GET_EXTENSION_FUNCTION_POINTER) {
+      const guid = guidText(lpvInBuffer);
+      const extension = guid === null ? undefined : extensions.get(guid);
+      if (extension !== undefined) {
+        lpvOutBuffer.value = extension;
+        lpcbBytesReturned.value = 8;
+        return 0;
+      }
+      const optional = guid === WSAID_RDMAREAD || guid === WSAID_MEMORYREGISTRATIONCACHECALLBACK;
+      return failed(lpErrno, optional ? WSAEOPNOTSUPP : WSAEINVAL); // OBS-2
+    }
+    if (dwIoControlCode !== SIO_ADDRESS_LIST_QUERY) return failed(lpErrno, WSAENOPROTOOPT); // OBS-44
+    lpvOutBuffer.value = makeAddressList(state.options.driver.getAddressList());
+    lpcbBytesReturned.value = 0;
+    return 0;
+  };
+}

@@ -1,0 +1,80 @@
+/** What the provider's functions share: the descriptor table, the up-call table, the links. One per isolate. */
+import type { Addon } from '../../proxy-driver/index.js';
+import {
+  type Out,
+  recordNetworkEvent,
+  SOCKET_ERROR,
+  type SOCKET,
+  WSAENOTSOCK,
+  WSANOTINITIALISED,
+  type WSPUPCALLTABLEEX,
+} from '../../spi/index.js';
+import type { LinkTable } from './link-setup.js';
+import { MemoryTable } from './memory.js';
+import type { ShmOptions } from './options.js';
+import { ShmSocket } from './socket-record.js';
+
+/** Most sockets of one isolate, listening ones included. */
+const SOCKETS_MAX = 1 << 20;
+
+export class ShmState {
+  readonly addon: Addon;
+  /** Starts not yet paired with a cleanup (SP-11). */
+  starts = 0;
+  upcalls!: WSPUPCALLTABLEEX;
+  links!: LinkTable;
+  readonly memory = new MemoryTable();
+  readonly sockets: (ShmSocket | undefined)[] = [];
+  /** Listening sockets by the cookie of their TCP/IP companion. */
+  readonly listeners = new Map<bigint, ShmSocket>();
+  readonly #free: number[] = [];
+  readonly #errno: Out<number> = { value: 0 };
+
+  constructor(readonly options: ShmOptions) {
+    this.addon = options.driver.addon;
+  }
+
+  /** The record behind a descriptor, or null with `WSANOTINITIALISED` or `WSAENOTSOCK` (CLOSE-9, OBS-22). */
+  find(s: SOCKET, lpErrno: Out<number>): ShmSocket | null {
+    const socket = this.sockets[s];
+    if (socket !== undefined) return socket;
+    lpErrno.value = this.starts === 0 ? WSANOTINITIALISED : WSAENOTSOCK;
+    return null;
+  }
+
+  /** A fresh record with the switch's handle in it (SOCK-6), or null: `lpErrno` says why. */
+  create(lpErrno: Out<number>): ShmSocket | null {
+    if (this.#free.length === 0 && this.sockets.length >= SOCKETS_MAX) {
+      lpErrno.value = WSAENOTSOCK;
+      return null;
+    }
+    const socket = new ShmSocket(this.#free.pop() ?? this.sockets.length);
+    this.sockets[socket.descriptor] = socket;
+    socket.handle = this.upcalls.lpWPUCreateSocketHandle(0, socket, lpErrno);
+    if (socket.handle < 0) {
+      this.remove(socket);
+      return null;
+    }
+    return socket;
+  }
+
+  /** Forgets a record; its descriptor may be used again (DUP-33: only after WSPCloseSocket). */
+  remove(socket: ShmSocket): void {
+    this.sockets[socket.descriptor] = undefined;
+    this.#free.push(socket.descriptor);
+  }
+
+  /** Records a network event and signals the socket's event object (CONN-6, LIST-5). */
+  signal(socket: ShmSocket, bit: number, error: number): void {
+    recordNetworkEvent(socket.events, bit, error);
+    if (socket.event !== null && (socket.eventMask & (1 << bit)) !== 0) {
+      this.upcalls.lpWPUSetEvent(socket.event, this.#errno);
+    }
+  }
+}
+
+/** Sets the code and gives `SOCKET_ERROR`. */
+export function failed(lpErrno: Out<number>, code: number): number {
+  lpErrno.value = code;
+  return SOCKET_ERROR;
+}

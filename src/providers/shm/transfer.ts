@@ -1,0 +1,175 @@
+/** Sending and receiving messages (XFER-18 … XFER-33), and the end of a socket (CLOSE-1 … CLOSE-10). */
+import {
+  beginOverlapped,
+  finishOverlapped,
+  type LPWSPCLOSESOCKET,
+  type LPWSPGETOVERLAPPEDRESULT,
+  type LPWSPRECV,
+  type LPWSPSEND,
+  readOverlapped,
+  wantsNotification,
+  WSA_IO_PENDING,
+  WSA_OPERATION_ABORTED,
+  type WSABUF,
+  WSAECONNRESET,
+  WSAEINVAL,
+  WSAEMSGSIZE,
+  WSAENOTCONN,
+  type WSAOVERLAPPED,
+  WSAEWOULDBLOCK,
+} from '../../spi/index.js';
+import { RECORD_MESSAGE } from './layout.js';
+import { SEND_DONE, SEND_GONE, SLOT_CLOSING } from './link.js';
+import { closeListener } from './listening.js';
+import type { ShmSocket } from './socket-record.js';
+import { failed, type ShmState } from './state.js';
+
+const scratch = { value: 0 };
+
+/** Largest message (SO_MAX_MSG_SIZE), header of the session included: a quarter of the ring, so that none blocks it. */
+export function maxMessageBytes(ringBytes: number): number {
+  return Math.min(ringBytes >> 2, 256 * 1024) - 64;
+}
+
+/** Ends an operation by the way its owner asked for (XFER-22, XFER-23). */
+export function complete(state: ShmState, socket: ShmSocket, overlapped: WSAOVERLAPPED, error: number, bytes: number): void {
+  if (wantsNotification(overlapped)) {
+    state.upcalls.lpWPUCompleteOverlappedRequest(socket.handle, overlapped, error, error === 0 ? bytes : 0, scratch);
+  } else finishOverlapped(overlapped, error, bytes);
+}
+
+/**
+ * The bytes of all buffers together are one message. Done at once if the ring has room; else it pends, or, without an
+ * overlapped structure (the nonblocking form), fails with `WSAEWOULDBLOCK`.
+ */
+export function makeSend(state: ShmState): LPWSPSEND {
+  const bytesMax = maxMessageBytes(state.options.ringBytes);
+  return (s, lpBuffers, dwBufferCount, lpNumberOfBytesSent, dwFlags, lpOverlapped, _completion, _thread, lpErrno) => {
+    const socket = state.sockets[s];
+    if (socket === undefined) return state.find(s, lpErrno) === null ? -1 : 0;
+    if (socket.state !== 'connected') {
+      return failed(lpErrno, socket.state === 'disconnected' ? WSAECONNRESET : WSAENOTCONN);
+    }
+    let bytes = 0;
+    for (let i = 0; i < dwBufferCount; i++) bytes += lpBuffers[i]!.len;
+    if (dwFlags !== 0) return failed(lpErrno, WSAEINVAL); // XFER-29
+    if (bytes > bytesMax) return failed(lpErrno, WSAEMSGSIZE); // XFER-3
+    const link = socket.link!;
+    const sent = link.send(RECORD_MESSAGE, socket.connection, lpBuffers, dwBufferCount, bytes);
+    if (sent === SEND_DONE) {
+      lpNumberOfBytesSent.value = bytes;
+      return 0;
+    }
+    if (sent === SEND_GONE) return failed(lpErrno, WSAECONNRESET);
+    if (lpOverlapped === null) return failed(lpErrno, WSAEWOULDBLOCK);
+    beginOverlapped(lpOverlapped); // before it is posted: its end can come first (OBS-16)
+    link.enqueue({
+      kind: RECORD_MESSAGE,
+      connection: socket.connection,
+      buffers: lpBuffers,
+      count: dwBufferCount,
+      bytes,
+      transferred: bytes,
+      overlapped: lpOverlapped,
+      socket,
+    });
+    return failed(lpErrno, WSA_IO_PENDING);
+  };
+}
+
+/** Posts a buffer for one message, for a switch that does not take views (SESS-2). */
+export function makeRecv(state: ShmState): LPWSPRECV {
+  return (s, lpBuffers, dwBufferCount, lpNumberOfBytesRecvd, _flags, lpOverlapped, _completion, _thread, lpErrno) => {
+    const socket = state.find(s, lpErrno);
+    if (socket === null) return -1;
+    if (socket.receiver !== null) return failed(lpErrno, WSAEINVAL);
+    if (socket.state !== 'connected' && socket.early.length === 0) {
+      return failed(lpErrno, socket.state === 'disconnected' ? WSAECONNRESET : WSAENOTCONN);
+    }
+    lpNumberOfBytesRecvd.value = 0;
+    beginOverlapped(lpOverlapped);
+    socket.posted.push({ buffers: lpBuffers.slice(0, dwBufferCount), overlapped: lpOverlapped });
+    // SESS-7: what came early is copied one to one into buffers as they are posted, never inside this call.
+    if (socket.early.length > 0) setImmediate(matchPosted, state, socket);
+    return failed(lpErrno, WSA_IO_PENDING);
+  };
+}
+
+/** Copies messages that wait into buffers that wait, oldest to oldest. */
+export function matchPosted(state: ShmState, socket: ShmSocket): void {
+  while (socket.receiver === null && socket.early.length > 0 && socket.posted.length > 0) {
+    const message = socket.early.shift()!;
+    const { buffers, overlapped } = socket.posted.shift()!;
+    socket.earlyBytes -= message.length;
+    const taken = scatter(message, buffers);
+    complete(state, socket, overlapped, taken < message.length ? WSAEMSGSIZE : 0, taken);
+  }
+}
+
+function scatter(message: Uint8Array, buffers: readonly WSABUF[]): number {
+  let at = 0;
+  for (const { buf, len } of buffers) {
+    const part = message.subarray(at, at + len);
+    buf.set(part);
+    at += part.length;
+  }
+  return at;
+}
+
+export function makeGetOverlappedResult(state: ShmState): LPWSPGETOVERLAPPEDRESULT {
+  return (s, lpOverlapped, lpcbTransfer, fWait, lpdwFlags, lpErrno) => {
+    if (state.find(s, lpErrno) === null) return false;
+    // fWait is never true under the switch (OBS-17), and there is nothing to wait on in one thread.
+    if (fWait) {
+      lpErrno.value = WSAEINVAL;
+      return false;
+    }
+    return readOverlapped(lpOverlapped, lpcbTransfer, lpdwFlags, lpErrno);
+  };
+}
+
+/** Never fails with `WSAEWOULDBLOCK`: what is not delivered yet by then is not (CLOSE-2). */
+export function makeCloseSocket(state: ShmState): LPWSPCLOSESOCKET {
+  return (s, lpErrno) => {
+    const socket = state.find(s, lpErrno);
+    if (socket === null) return -1;
+    closeSocket(state, socket);
+    return 0;
+  };
+}
+
+export function closeSocket(state: ShmState, socket: ShmSocket): void {
+  const { link, connection } = socket;
+  if (socket.state === 'listening') closeListener(state, socket);
+  if (link !== null && !link.gone) {
+    // A connect given up before its answer: until the peer stirs, others need not wait for it (D12).
+    if (socket.state === 'connecting') link.unanswered = true;
+    link.abort(socket);
+    if (connection >= 0 && socket.state === 'disconnected') {
+      link.sendClose(connection);
+      link.release(connection);
+    } else if (connection >= 0) {
+      link.slots[connection] = SLOT_CLOSING;
+      link.sendClose(connection);
+    }
+  }
+  socket.state = 'open';
+  socket.link = null;
+  socket.receiver = null;
+  state.memory.closeSocket(socket);
+  for (const { overlapped } of socket.posted.splice(0)) complete(state, socket, overlapped, WSA_OPERATION_ABORTED, 0);
+  state.remove(socket);
+  state.upcalls.lpWPUCloseSocketHandle(socket.handle, scratch); // CLOSE-6: the last up-call
+}
+
+/** The connection is gone: posted receives end (CLOSE-3), a receiver is told. The record stays until closed (CLOSE-7). */
+export function disconnect(state: ShmState, socket: ShmSocket, error: number): void {
+  if (socket.state !== 'connected') return;
+  socket.state = 'disconnected';
+  socket.disconnectError = error;
+  if (socket.receiver !== null) {
+    if (socket.early.length === 0) socket.receiver.onDisconnect(error);
+    return; // else after the early messages; see owned-receive.ts
+  }
+  for (const { overlapped } of socket.posted.splice(0)) complete(state, socket, overlapped, WSAECONNRESET, 0);
+}

@@ -1,0 +1,119 @@
+/**
+ * The receiving half of a session: takes messages off the wire at once (SESS-14), checks them, and keeps what the
+ * program does not want yet, never more than the window. Small messages of one run are gathered into one delivery.
+ */
+import { type Counts } from './counts.js';
+import { OWN_MEMORY_BYTES, ownMemory, SLAB_BYTES, slabOffset, slabTake, slabWithRoom } from './slab.js';
+import { EXIT_BYTES_MAX } from './wire.js';
+
+/** Received bytes that wait for the program. */
+interface Chunk {
+  memory: Uint8Array;
+  start: number;
+  end: number;
+}
+
+/** Memory of a chunk that waits grows with the first message, so that an idle paused socket holds little. */
+const CHUNK_BYTES_MIN = 1024;
+const CHUNK_BYTES_MAX = 64 * 1024;
+
+export class ReceiveSide {
+  /** Bytes that our side holds at most for its program: the peer's byte credit. */
+  windowBytes = 0;
+  receiveBuffers = 0;
+  finReceived = false;
+  #queue: Chunk[] = [];
+  #gathered: Uint8Array | null = null;
+  #start = 0;
+  #end = 0;
+  /** What is gathered lies in the shared slab, so more may join it. */
+  #inSlab = false;
+
+  constructor(readonly counts: Counts) {}
+
+  /** Whether received bytes wait for the program. */
+  get hasQueued(): boolean {
+    return this.#queue.length > 0;
+  }
+
+  /** Whether this run has gathered bytes to deliver. */
+  get hasGathered(): boolean {
+    return this.#gathered !== null;
+  }
+
+  /** Whether `length` more bytes are within what the peer may send. `past`: the peer is exiting (D7). */
+  admits(length: number, past: boolean): boolean {
+    const counts = this.counts;
+    const held = (counts.receivedBytes - counts.consumedBytes) | 0;
+    return held + length <= this.windowBytes + (past ? EXIT_BYTES_MAX : 0);
+  }
+
+  /** Whether a payload of `length` bytes can join what this run has gathered. */
+  canGather(length: number): boolean {
+    if (this.#gathered === null) return true;
+    return this.#inSlab && length < OWN_MEMORY_BYTES && SLAB_BYTES - this.#end >= length;
+  }
+
+  /** Copies a payload for delivery at the end of the run; true: the run should end now. */
+  gather(memory: Uint8Array, offset: number, length: number): boolean {
+    this.counts.receivedBytes = (this.counts.receivedBytes + length) | 0;
+    if (this.#gathered === null) {
+      this.#inSlab = length < OWN_MEMORY_BYTES;
+      if (!this.#inSlab) {
+        this.#gathered = ownMemory(length);
+        this.#start = 0;
+      } else {
+        this.#gathered = slabWithRoom(length);
+        this.#start = slabOffset();
+      }
+      this.#end = this.#start;
+    }
+    copy(memory, offset, length, this.#gathered, this.#end);
+    this.#end += length;
+    return length >= OWN_MEMORY_BYTES;
+  }
+
+  /** The gathered bytes as a chunk; they are no longer ours. */
+  takeGathered(): Chunk | null {
+    if (this.#gathered === null) return null;
+    const chunk = { memory: this.#gathered, start: this.#start, end: this.#end };
+    if (this.#inSlab) slabTake(this.#end);
+    this.#gathered = null;
+    return chunk;
+  }
+
+  /** Keeps a payload until the program reads. */
+  keep(memory: Uint8Array, offset: number, length: number): void {
+    this.counts.receivedBytes = (this.counts.receivedBytes + length) | 0;
+    let last = this.#queue[this.#queue.length - 1];
+    if (last === undefined || last.memory.length - last.end < length) {
+      const bytes = Math.max(length, Math.min(CHUNK_BYTES_MAX, Math.max(CHUNK_BYTES_MIN, length * 4)));
+      last = { memory: ownMemory(bytes), start: 0, end: 0 };
+      this.#queue.push(last);
+    }
+    copy(memory, offset, length, last.memory, last.end);
+    last.end += length;
+  }
+
+  /** The oldest bytes that wait. */
+  takeQueued(): Chunk | null {
+    return this.#queue.shift() ?? null;
+  }
+
+  /** The program is gone: nothing is kept for it. */
+  discard(): void {
+    this.#queue = [];
+    this.#gathered = null;
+  }
+}
+
+/** Below this many bytes a loop beats the call. */
+const COPY_LOOP_BYTES_MAX = 16;
+
+function copy(from: Uint8Array, offset: number, length: number, to: Uint8Array, at: number): void {
+  if (length <= COPY_LOOP_BYTES_MAX) {
+    for (let i = 0; i < length; i++) to[at + i] = from[offset + i]!;
+    return;
+  }
+  to.set(from.subarray(offset, offset + length), at);
+}

@@ -1,0 +1,36 @@
+/** The two edges of a session: the provider's socket below, the program's socket above. */
+import type { OwnedReceive, SOCKET, WSPPROC_TABLE } from '../spi/index.js';
+import type { Session } from './session.js';
+
+/** The program's side of a session: its socket. Each method is one event for the program. */
+export interface SessionUser {
+  /** Bytes for the program, `length` of them at `offset`; the memory is the user's from now on. Only while reading. */
+  onData(memory: ArrayBuffer, offset: number, length: number): void;
+  /** The peer sends no more (its FIN); comes once, after all data, only while reading. */
+  onEnd(): void;
+  /** The connection is lost: a WSA code. Comes once, after all data that can still be delivered, only while reading. */
+  onReset(error: number): void;
+  /** The pending write has ended: 0 = its bytes are safe, else a WSA code. */
+  onWritten(error: number): void;
+  /** The FIN asked for by `shutdown()` is out (0), or never will be (a WSA code). */
+  onShutdown(error: number): void;
+}
+
+/** The provider's side of a session, and what the switch wants to hear of it. */
+export interface SessionIo {
+  /** The provider's descriptor (two-handle rule: this one goes down, never up). */
+  readonly s: SOCKET;
+  readonly proc: WSPPROC_TABLE;
+  readonly receive: OwnedReceive;
+  /** The peer's CONFIRM has come: the listener's program may see the connection (D12). Acceptor only. */
+  onConfirmed(session: Session): void;
+  /** The session is over and its provider socket closed. Comes once, whatever the reason. */
+  onClosed(session: Session): void;
+  /** The peer broke the protocol; the provider ends the link for it. For observers. */
+  onViolation(session: Session, what: string): void;
+}
+
+/** `write()` says: the bytes are in memory that outlives this process. */
+export const WRITE_DONE = 1;
+/** `write()` says: `onWritten` will follow, exactly once. */
+export const WRITE_PENDING = 0;

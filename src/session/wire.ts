@@ -1,0 +1,69 @@
+/**
+ * The session protocol's wire format, version 1 (GAP-1): little-endian, a 16-byte header in front of every message.
+ *
+ *     0        1        2                 4                                   8
+ *     +--------+--------+-----------------+-----------------------------------+
+ *     | type   | flags  | messages        | length                            |
+ *     +--------+--------+-----------------+-----------------------------------+
+ *     | consumed                          | reserved (0)                      |
+ *     +-----------------------------------+-----------------------------------+
+ *
+ * `messages`: how many messages the sender of this header has taken off the wire so far, mod 2^16. `length`: payload
+ * bytes that follow. `consumed`: how many payload bytes the sender's program has read so far, mod 2^32. Both counts are
+ * cumulative, so a lost or repeated report cannot skew them, and both ride on every message (GAP-3).
+ */
+
+/** Bytes of the header in front of every session message. */
+export const SESSION_HEADER_BYTES = 16;
+
+/** The connector's word that it stays on the SAN; only now does the listener's program see the connection (D12). */
+export const MESSAGE_CONFIRM = 1;
+/** Bytes of the stream. */
+export const MESSAGE_DATA = 2;
+/** Nothing but the two counts (GAP-3). */
+export const MESSAGE_CREDIT = 3;
+/** No more data will follow in this direction (CLOSE-1, CLOSE-13, GAP-7). */
+export const MESSAGE_FIN = 4;
+
+/** On DATA or FIN: stands for a CONFIRM as well, so that the first data need no message of their own before them. */
+export const FLAG_CONFIRM = 1;
+/** On DATA: sent past the window because the sender's process is exiting (D7); at most {@link EXIT_BYTES_MAX} a connection. */
+export const FLAG_EXIT = 2;
+
+/** Bytes that one connection may send past its window when its process exits: what a kernel socket buffer would keep. */
+export const EXIT_BYTES_MAX = 4 * 1024 * 1024;
+
+/** Writes a header at the start of `header` (at least 16 bytes). */
+export function encodeHeader(
+  header: Uint8Array,
+  type: number,
+  flags: number,
+  messages: number,
+  length: number,
+  consumed: number,
+): void {
+  header[0] = type;
+  header[1] = flags;
+  header[2] = messages;
+  header[3] = messages >>> 8;
+  header[4] = length;
+  header[5] = length >>> 8;
+  header[6] = length >>> 16;
+  header[7] = length >>> 24;
+  header[8] = consumed;
+  header[9] = consumed >>> 8;
+  header[10] = consumed >>> 16;
+  header[11] = consumed >>> 24;
+}
+
+/** Reads a little-endian 32-bit value as a signed number (counts are compared by difference, mod 2^32). */
+export function readInt32(memory: Uint8Array, offset: number): number {
+  return (
+    memory[offset]! | (memory[offset + 1]! << 8) | (memory[offset + 2]! << 16) | (memory[offset + 3]! << 24)
+  );
+}
+
+/** Reads a little-endian 16-bit value. */
+export function readUint16(memory: Uint8Array, offset: number): number {
+  return memory[offset]! | (memory[offset + 1]! << 8);
+}

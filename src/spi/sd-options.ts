@@ -1,0 +1,16 @@
+/**
+ * Socket options of this project, outside the published ranges. NOT part of winsock2.h or ws2san.h. A provider that
+ * does not know one answers `WSAENOPROTOOPT`, and the switch does without.
+ */
+
+/**
+ * Get, level `SOL_SOCKET`, after a failed connect: why, as a short word (string) from the closed list of route reasons.
+ * A `WSA*` code alone cannot tell "no listener there" from "its listener has no companion" (DESIGN D9).
+ */
+export const SO_SD_CONNECT_DETAIL = 0x7f01;
+
+/**
+ * Set on a companion before `WSPListen`, get on the TCP/IP provider's socket; level `SOL_SOCKET`: the number by which
+ * the host knows the TCP/IP socket, the shm provider's native address (`SO_COOKIE`, DESIGN D4). A number below 2^53.
+ */
+export const SO_SD_NATIVE_ADDRESS = 0x7f02;

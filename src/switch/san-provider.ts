@@ -1,0 +1,118 @@
+/** A SAN service provider that the switch has started (startup.ts), and the calls that many places make on it. */
+import type { Offer } from '../session/index.js';
+import {
+  createNetworkEvents,
+  type GuidText,
+  INVALID_SOCKET,
+  type OwnedReceive,
+  out,
+  type Out,
+  type SanExtensions,
+  SIO_ADDRESS_LIST_QUERY,
+  SO_SD_CONNECT_DETAIL,
+  type SOCKET,
+  type SOCKET_ADDRESS_LIST,
+  SOL_SOCKET,
+  type WSABUF,
+  type WSAEVENT,
+  type WSANETWORKEVENTS,
+  type WSPPROC_TABLE,
+} from '../spi/index.js';
+import type { HandleOwner } from './handle-table.js';
+import { isRouteReason, type RouteReason } from './reasons.js';
+
+const errno = out(0);
+const optlen = out(0);
+const bytesReturned = out(0);
+const answer: Out<unknown> = out<unknown>(null);
+const networkEvents = createNetworkEvents();
+
+/** What a started provider is made of. */
+export interface SanProviderParts {
+  readonly id: GuidText;
+  readonly name: string;
+  readonly owner: HandleOwner;
+  readonly procs: WSPPROC_TABLE;
+  readonly extensions: SanExtensions;
+  readonly receive: OwnedReceive;
+  /** The socket that control codes are issued on (SW-14); stays open for the next address query (ADDR-10). */
+  readonly scratch: SOCKET;
+  /** Our half of every negotiation over this provider, and its bytes, shared by all connects. */
+  readonly offer: Offer;
+  readonly offerData: WSABUF;
+}
+
+export class SanProvider {
+  readonly id: GuidText;
+  readonly name: string;
+  readonly owner: HandleOwner;
+  readonly procs: WSPPROC_TABLE;
+  readonly extensions: SanExtensions;
+  readonly receive: OwnedReceive;
+  readonly scratch: SOCKET;
+  readonly offer: Offer;
+  readonly offerData: WSABUF;
+  /** Taken out of the catalog: its connections go on, new ones are not made (GAP-11 likewise). */
+  removed = false;
+  /** Its connections and connects under way. */
+  sockets = 0;
+
+  constructor(parts: SanProviderParts) {
+    this.id = parts.id;
+    this.name = parts.name;
+    this.owner = parts.owner;
+    this.procs = parts.procs;
+    this.extensions = parts.extensions;
+    this.receive = parts.receive;
+    this.scratch = parts.scratch;
+    this.offer = parts.offer;
+    this.offerData = parts.offerData;
+  }
+
+  /** The IP addresses of its NICs (SP-13); empty if it cannot tell. */
+  addressList(): SOCKET_ADDRESS_LIST {
+    answer.value = null;
+    const code = SIO_ADDRESS_LIST_QUERY;
+    const result = this.procs.lpWSPIoctl(this.scratch, code, null, answer, bytesReturned, null, null, null, errno);
+    return result === 0 && isAddressList(answer.value) ? answer.value : { iAddressCount: 0, Address: [] };
+  }
+
+  /** What happened on a socket since the last call; the object is good until the next. Null: the provider fails. */
+  networkEvents(s: SOCKET, event: WSAEVENT): WSANETWORKEVENTS | null {
+    return this.procs.lpWSPEnumNetworkEvents(s, event, networkEvents, errno) === 0 ? networkEvents : null;
+  }
+
+  /** Why a connect failed, if the provider knows it finer than by a code (D9). */
+  connectDetail(s: SOCKET): RouteReason | null {
+    optlen.value = 4;
+    answer.value = null;
+    // The one option whose value is a word: the address of a number, in the published signature, is anything's address.
+    const word = answer as Out<number>;
+    const result = this.procs.lpWSPGetSockOpt(s, SOL_SOCKET, SO_SD_CONNECT_DETAIL, word, optlen, errno);
+    return result === 0 && isRouteReason(answer.value) ? answer.value : null;
+  }
+
+  /** Ends a socket; what the provider answers changes nothing for us. */
+  close(s: SOCKET): void {
+    if (s !== INVALID_SOCKET) this.procs.lpWSPCloseSocket(s, errno);
+  }
+
+  /** The last call: everything that is left goes (SP-12). */
+  cleanup(): void {
+    this.close(this.scratch);
+    this.procs.lpWSPCleanup(errno);
+  }
+}
+
+/** A provider's answer is checked like any foreign value: its module is not ours. */
+export function isAddressList(value: unknown): value is SOCKET_ADDRESS_LIST {
+  if (typeof value !== 'object' || value === null) return false;
+  const { Address } = value as Partial<SOCKET_ADDRESS_LIST>;
+  return (
+    Array.isArray(Address) &&
+    Address.every((entry: unknown) => {
+      const name = (entry as { lpSockaddr?: { sa_family?: unknown; sin_addr?: unknown } } | null)?.lpSockaddr;
+      return typeof name?.sa_family === 'number' && typeof name.sin_addr === 'string';
+    })
+  );
+}

@@ -1,0 +1,116 @@
+// What keeps a process alive and what it leaves behind: references, exits with data pending, idle processes.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { plainOnly, Program, type Switching } from '../support/program.js';
+import { assertSan } from '../support/routes.js';
+
+const MEGABYTE = 1_048_576;
+const ROUTES: readonly Switching[] = plainOnly ? ['off'] : ['off', 'require'];
+
+/** User and system time of a process so far, in clock ticks. */
+const cpuTicks = (pid: number): number => {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1]?.split(' ') ?? [];
+  return Number(fields[11]) + Number(fields[12]);
+};
+
+/** An echo server and a client that holds connections to it. */
+const hold = async (
+  switching: Switching,
+  parameters: Readonly<Record<string, unknown>>,
+): Promise<{ server: Program; client: Program }> => {
+  const server = new Program('net-echo-server.mjs', { switching });
+  const client = new Program('hold-client.mjs', {
+    switching,
+    parameters: { ...(await server.ready()), ...parameters },
+  });
+  await client.ready();
+  return { server, client };
+};
+
+for (const switching of ROUTES) {
+  const where = switching === 'off' ? 'on TCP' : 'on the SAN';
+
+  describe(`references ${where}`, { concurrency: 2 }, () => {
+    test('an open connection keeps both processes', async () => {
+      const { server, client } = await hold(switching, { count: 3 });
+      await delay(300);
+      assert.equal(client.ended, false, 'the client must still be there');
+      client.signal('SIGTERM');
+      const { routes } = await client.succeeded(3000);
+      if (switching !== 'off') {
+        assertSan(routes, 'client');
+      }
+      await server.stopped();
+    });
+
+    test('an unreferenced connection keeps nobody', async () => {
+      const { server, client } = await hold(switching, { count: 3, unref: true });
+      const { log } = await client.succeeded(3000);
+      assert.equal(log.facts['ended'], 0, 'nothing closed them before');
+      const { log: serverLog } = await server.stopped();
+      for (const { events } of Object.values(serverLog.sockets)) {
+        assert.deepEqual(events, ['end', 'finish', 'close false']);
+      }
+    });
+
+    test('a client that is idle uses no processor time', async () => {
+      const { server, client } = await hold(switching, { count: 20 });
+      await delay(500);
+      const before = [cpuTicks(client.pid), cpuTicks(server.pid)];
+      await delay(1500);
+      const used = [cpuTicks(client.pid), cpuTicks(server.pid)].map((ticks, i) => ticks - (before[i] ?? 0));
+      // A tick is 10 ms: one of them may be a garbage collection.
+      assert.ok(
+        used.every((ticks) => ticks <= 2),
+        `ticks used: ${used.join(' and ')}`,
+      );
+      client.signal('SIGTERM');
+      await client.succeeded(3000);
+      await server.stopped();
+    });
+  });
+}
+
+describe('what a process leaves when it ends', { concurrency: 2 }, () => {
+  const leave = async (
+    switching: Switching,
+    how: string,
+    size: number,
+    late: number,
+  ): Promise<Record<string, unknown>> => {
+    const server = new Program('collect-server.mjs', { switching, parameters: { late } });
+    try {
+      const seed = `${how} ${size}`;
+      const client = new Program('exit-client.mjs', {
+        switching,
+        parameters: { ...(await server.ready()), size, seed, how },
+      });
+      const { code, stderr, routes } = await client.finished();
+      assert.equal(stderr, '');
+      assert.equal(code, how === 'throw' ? 3 : 0);
+      if (switching !== 'off') {
+        assertSan(routes, 'client');
+      }
+      // The server resumes late, so its stop must wait until everything was read.
+      await delay(late + 100);
+      const { log } = await server.stopped();
+      return log.facts[`from ${seed}`] as Record<string, unknown>;
+    } finally {
+      server.signal('SIGKILL');
+    }
+  };
+
+  for (const how of ['exit', 'throw', 'return']) {
+    for (const size of [1, 65_536, MEGABYTE, 4 * MEGABYTE - 100]) {
+      test(`${size} bytes, ${how}`, async (t) => {
+        const onTcp = await leave('off', how, size, 150);
+        assert.equal(onTcp['prefix'], true, 'TCP may lose the end, never the middle');
+        await t.test('on the SAN', { skip: plainOnly }, async () => {
+          assert.deepEqual(await leave('require', how, size, 150), { length: size, prefix: true, events: ['end'] });
+        });
+      });
+    }
+  }
+});

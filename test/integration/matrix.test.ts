@@ -1,0 +1,81 @@
+// Unmodified programs, each as server and client in processes of their own: on TCP, on the SAN, and with the switch on
+// one side only. On every route the programs must see the same bytes and, per socket, the same events in the same order.
+import { rmSync } from 'node:fs';
+import { after, describe, test } from 'node:test';
+import { writeCertificate } from '../support/certificate.js';
+import { assertSameRun } from '../support/log.js';
+import { type Pair, runPair } from '../support/pair.js';
+import { plainOnly } from '../support/program.js';
+import { assertSan, assertTcp } from '../support/routes.js';
+
+const certificate = writeCertificate();
+after(() => rmSync(certificate, { recursive: true, force: true }));
+
+interface Entry extends Pair {
+  readonly name: string;
+  /** tls.connect's own sockets may stay on TCP; then only bytes and events are compared. */
+  readonly anyRoute?: boolean;
+}
+
+const ENTRIES: readonly Entry[] = [
+  { name: 'net: blocks of many sizes', server: 'net-echo-server.mjs', client: 'net-echo-client.mjs' },
+  { name: 'net: ways to end', server: 'net-close-server.mjs', client: 'net-close-client.mjs' },
+  { name: 'net: flow control', server: 'net-flow-server.mjs', client: 'net-flow-client.mjs' },
+  { name: 'net: a listener of its own', server: 'listener-server.mjs', client: 'listener-client.mjs' },
+  { name: 'net: 500 connections', server: 'many-server.mjs', client: 'many-client.mjs' },
+  { name: 'net: AsyncLocalStorage', server: 'context-server.mjs', client: 'context-client.mjs' },
+  { name: 'http', server: 'http-server.mjs', client: 'http-client.mjs' },
+  { name: 'fetch', server: 'http-server.mjs', client: 'fetch-client.mjs' },
+  { name: 'http2 in the clear', server: 'h2-server.mjs', client: 'h2-client.mjs' },
+  { name: 'ws', server: 'ws-server.mjs', client: 'ws-client.mjs' },
+  { name: 'express', server: 'express-server.cjs', client: 'rest-client.mjs' },
+  { name: 'fastify', server: 'fastify-server.mjs', client: 'rest-client.mjs' },
+  {
+    name: 'STARTTLS on a raw socket',
+    server: 'starttls-server.mjs',
+    client: 'starttls-client.mjs',
+    parameters: { tls: certificate },
+  },
+  {
+    name: 'https',
+    server: 'https-server.mjs',
+    client: 'https-client.mjs',
+    parameters: { tls: certificate },
+    anyRoute: true,
+  },
+  {
+    name: 'http2 over TLS',
+    server: 'h2-server.mjs',
+    client: 'h2-client.mjs',
+    parameters: { tls: certificate },
+    anyRoute: true,
+  },
+];
+
+describe('the same program on every route', { concurrency: 2 }, () => {
+  for (const entry of ENTRIES) {
+    test(entry.name, async (t) => {
+      const baseline = await runPair(entry, 'off');
+      await t.test('SAN on both sides', { skip: plainOnly }, async () => {
+        const { server, client, logs } = await runPair(entry, 'require');
+        assertSameRun(logs, baseline.logs);
+        if (entry.anyRoute !== true) {
+          assertSan(client.routes, 'client');
+          assertSan(server.routes, 'server');
+        }
+      });
+      await t.test('switch only in the server', { skip: plainOnly }, async () => {
+        const { server, logs } = await runPair(entry, 'require', 'off');
+        assertSameRun(logs, baseline.logs);
+        assertTcp(server.routes, 'peer-used-tcp', 'server');
+      });
+      await t.test('switch only in the client', { skip: plainOnly }, async () => {
+        const { client, logs } = await runPair(entry, 'off', 'require');
+        assertSameRun(logs, baseline.logs);
+        if (entry.anyRoute !== true) {
+          assertTcp(client.routes, 'no-companion', 'client');
+        }
+      });
+    });
+  }
+});

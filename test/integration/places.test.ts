@@ -1,0 +1,148 @@
+// Where the two ends can be: one process, threads of one process, children that inherit the switch, a cluster; and the
+// ways to load the switch.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { assertSameRun, withoutPorts } from '../support/log.js';
+import { type Pair, runPair } from '../support/pair.js';
+import { type Finished, plainOnly, Program, registerFile, type StartOptions } from '../support/program.js';
+import { assertSan, assertTcp } from '../support/routes.js';
+
+const run = (file: string, options: StartOptions): Promise<Finished> => new Program(file, options).succeeded();
+const skip = plainOnly;
+
+describe('both ends in one program', { concurrency: 2 }, () => {
+  test('in one thread', async (t) => {
+    const baseline = await run('same-process.mjs', {});
+    await t.test('on the SAN', { skip }, async () => {
+      const result = await run('same-process.mjs', { switching: 'require' });
+      assert.deepEqual(withoutPorts(result.log), withoutPorts(baseline.log));
+      assertSan(result.routes, 'process');
+    });
+  });
+
+  for (const [server, client] of [
+    ['worker', 'main'],
+    ['main', 'worker'],
+    ['worker', 'worker'],
+  ] as const) {
+    test(`server in ${server}, client in ${client}`, async (t) => {
+      const parameters = { server, client };
+      const baseline = await run('workers.mjs', { parameters });
+      await t.test('on the SAN', { skip }, async () => {
+        const result = await run('workers.mjs', { parameters, switching: 'require' });
+        assert.deepEqual(result.log, baseline.log);
+        assertSan(result.routes, 'process');
+        const threads = new Set(result.routes.map(({ threadId }) => threadId));
+        assert.equal(threads.size, 2, 'both threads must have announced their ends');
+      });
+    });
+  }
+});
+
+describe('ways to load the switch', { concurrency: 2 }, () => {
+  const pair: Pair = {
+    server: 'net-echo-server.mjs',
+    client: 'talk-client.mjs',
+    clientParameters: { connections: [{ label: 'a' }, { label: 'b', bytes: 100_000 }], host: '127.0.0.1' },
+  };
+
+  for (const switching of ['require', 'import', 'run'] as const) {
+    test(switching, { skip }, async () => {
+      const { server, client } = await runPair(pair, switching);
+      assertSan(server.routes, 'server');
+      assertSan(client.routes, 'client');
+    });
+  }
+
+  test('NODE_OPTIONS', { skip }, async () => {
+    const { server, client } = await runPair(
+      { ...pair, env: { NODE_OPTIONS: `--require ${JSON.stringify(registerFile)}` } },
+      'off',
+    );
+    assertSan(server.routes, 'server');
+    assertSan(client.routes, 'client');
+  });
+
+  test('both -r and --import, and twice', { skip }, async () => {
+    const { server, client } = await runPair(
+      { ...pair, env: { NODE_OPTIONS: `--require ${JSON.stringify(registerFile)}` } },
+      'import',
+    );
+    assertSan(server.routes, 'server');
+    assertSan(client.routes, 'client');
+    assert.equal(client.routes.length, 2, 'each connection is announced once');
+  });
+
+  test('children inherit it from `sockets-direct run`', async (t) => {
+    const baseline = await run('parent.mjs', {});
+    await t.test('on the SAN', { skip }, async () => {
+      const result = await run('parent.mjs', { switching: 'run' });
+      assert.deepEqual(withoutPorts(result.log), withoutPorts(baseline.log));
+      assertSan(result.routes, 'children');
+      const pids = new Set(result.routes.map(({ pid }) => pid));
+      assert.equal(pids.size, 2, 'two children, each with its end');
+      assert.ok(result.routes.some(({ side }) => side === 'accept'));
+    });
+  });
+});
+
+describe('several processes behind one port', { concurrency: 2 }, () => {
+  const connections = Array.from({ length: 6 }, (_, i) => ({ label: `connection ${i}`, bytes: 50_000 }));
+  for (const [name, server, serverParameters] of [
+    ['cluster, round robin', 'cluster-server.mjs', { schedule: 'rr' }],
+    ['cluster, shared socket', 'cluster-server.mjs', { schedule: 'none' }],
+    ['accepted connections handed to a child', 'handover-server.mjs', {}],
+  ] as const) {
+    test(name, async (t) => {
+      const pair: Pair = {
+        server,
+        client: 'talk-client.mjs',
+        serverParameters,
+        clientParameters: { connections, host: '127.0.0.1' },
+      };
+      const baseline = await runPair(pair, 'off');
+      // Whichever way they go, the programs must not see a difference.
+      await t.test('with the switch on both sides', { skip }, async () => {
+        const { client, logs } = await runPair(pair, 'require');
+        assertSameRun(logs, baseline.logs);
+        assert.ok(client.routes.length >= connections.length);
+      });
+      await t.test('with the switch in the server', { skip }, async () => {
+        assertSameRun((await runPair(pair, 'require', 'off')).logs, baseline.logs);
+      });
+    });
+  }
+});
+
+describe('plain and SAN clients on one listener', () => {
+  test('at the same time', { skip }, async () => {
+    const server = new Program('net-echo-server.mjs', { switching: 'require' });
+    try {
+      const connections = Array.from({ length: 8 }, (_, i) => ({ label: `connection ${i}`, bytes: 200_000 }));
+      const parameters = { ...(await server.ready()), connections, together: true, host: '127.0.0.1' };
+      const [plain, switched] = await Promise.all([
+        run('talk-client.mjs', { parameters }),
+        run('talk-client.mjs', { parameters, switching: 'require' }),
+      ]);
+      assertSan(switched.routes, 'the client with the switch');
+      const { log, routes } = await server.stopped();
+      assert.equal(log.facts['accepted'], 16);
+      assertSan(
+        routes.filter(({ route }) => route === 'san'),
+        'server',
+      );
+      assertTcp(
+        routes.filter(({ route }) => route === 'tcp'),
+        'peer-used-tcp',
+        'server',
+      );
+      assert.equal(routes.filter(({ route }) => route === 'tcp').length, 8);
+      for (const { label } of connections) {
+        assert.equal(plain.log.sockets[label]?.['sha256'], plain.log.facts[`${label} sent`]);
+        assert.deepEqual(withoutPorts(switched.log.sockets[label]), withoutPorts(plain.log.sockets[label]));
+      }
+    } finally {
+      server.signal('SIGKILL');
+    }
+  });
+});

@@ -1,0 +1,193 @@
+// Runs the unmodified programs of test/programs as processes of their own, on plain TCP or under the switch.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { ProgramLog } from './log.js';
+import { parseRoutes, type Route } from './routes.js';
+
+/** Tests run with the repository's root as working directory. */
+export const root = process.cwd();
+export const registerFile = join(root, 'register.cjs');
+export const cliFile = join(root, 'dist', 'cli', 'main.js');
+const probeFile = join(root, 'test', 'support', 'route-probe.cjs');
+
+/** The Node that runs the programs: SD_TEST_NODE, or the one that runs the tests. */
+export const nodeBinary = process.env['SD_TEST_NODE'] ?? process.execPath;
+
+/**
+ * SD_TEST_PLAIN=1 runs only what needs no product: the baseline on TCP. It is a choice of whoever starts the tests; a
+ * product that is missing without it makes tests fail, not skip.
+ */
+export const plainOnly = process.env['SD_TEST_PLAIN'] === '1';
+
+/** How the switch gets into a program; 'off' = not at all. */
+export type Switching = 'off' | 'require' | 'import' | 'run';
+
+export interface StartOptions {
+  readonly switching?: Switching;
+  /** The program's first argument, as JSON. */
+  readonly parameters?: Readonly<Record<string, unknown>>;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly execArgv?: readonly string[];
+  readonly cwd?: string;
+}
+
+export interface Finished {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly log: ProgramLog;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly routes: readonly Route[];
+}
+
+const READY_WITHIN = 15_000;
+const FINISHED_WITHIN = 30_000;
+const scratch = mkdtempSync(join(tmpdir(), 'sockets-direct-test-'));
+const running = new Set<ChildProcess>();
+let started = 0;
+
+process.once('exit', () => {
+  for (const child of running) {
+    child.kill('SIGKILL');
+  }
+  rmSync(scratch, { recursive: true, force: true });
+});
+
+/** This process's environment without what would reach into the programs by accident. */
+const cleanEnvironment = (): NodeJS.ProcessEnv =>
+  Object.fromEntries(
+    Object.entries(process.env).filter(
+      ([name]) => !/^(NODE_OPTIONS|NODE_TEST_|NODE_DEBUG|SOCKETS_DIRECT|SD_TEST_|FORCE_COLOR|NO_COLOR)/.test(name),
+    ),
+  );
+
+const commandLine = (file: string, options: StartOptions): { args: string[]; env: NodeJS.ProcessEnv } => {
+  // On a loaded machine a listener may well need more than 50 ms to answer. That is what the fall back is for, but here
+  // the route must not be a matter of load.
+  const patient = options.switching === 'off' ? {} : { SOCKETS_DIRECT_CONNECT_TIMEOUT_MILLISECONDS: '10000' };
+  const env = { ...cleanEnvironment(), ...patient, ...options.env };
+  const program = [...(options.execArgv ?? []), file, JSON.stringify(options.parameters ?? {})];
+  switch (options.switching ?? 'off') {
+    case 'require':
+      return { args: ['-r', registerFile, '-r', probeFile, ...program], env };
+    case 'import':
+      return { args: ['--import', pathToFileURL(registerFile).href, '-r', probeFile, ...program], env };
+    case 'run':
+      // Children inherit what is in NODE_OPTIONS, the probe included.
+      return {
+        args: [cliFile, 'run', '--', nodeBinary, ...program],
+        env: { ...env, NODE_OPTIONS: `--require=${JSON.stringify(probeFile)}` },
+      };
+    default:
+      return { args: ['-r', probeFile, ...program], env };
+  }
+};
+
+export class Program {
+  readonly #child: ChildProcess;
+  readonly #name: string;
+  readonly #routesFile: string;
+  #stdout = '';
+  #stderr = '';
+  #closed = false;
+  readonly #exit: Promise<void>;
+
+  /** Starts test/programs/<file>. */
+  constructor(file: string, options: StartOptions = {}) {
+    this.#routesFile = join(scratch, `routes-${++started}`);
+    this.#name = `${file} (${options.switching ?? 'off'})`;
+    const path = resolve(root, 'test', 'programs', file);
+    const { args, env } = commandLine(path, options);
+    env['SD_TEST_ROUTES'] = this.#routesFile;
+    this.#child = spawn(nodeBinary, args, { stdio: ['ignore', 'pipe', 'pipe'], env, cwd: options.cwd ?? root });
+    running.add(this.#child);
+    this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      this.#stdout += text;
+    });
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#stderr += text;
+    });
+    this.#exit = once(this.#child, 'close').then(() => {
+      this.#closed = true;
+      running.delete(this.#child);
+    });
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? -1;
+  }
+
+  get ended(): boolean {
+    return this.#closed;
+  }
+
+  #line(word: string): string | undefined {
+    const lines = this.#stdout.split('\n').slice(0, -1);
+    return lines.find((line) => line.startsWith(`${word} `))?.slice(word.length + 1);
+  }
+
+  #failure(what: string): Error {
+    return new Error(`${this.#name}, pid ${this.pid}: ${what}\nstdout: ${this.#stdout}\nstderr: ${this.#stderr}`);
+  }
+
+  /** What the program said when it was ready: at least its port, if it is a server. */
+  async ready(): Promise<Record<string, unknown>> {
+    const deadline = Date.now() + READY_WITHIN;
+    for (let line = this.#line('ready'); ; line = this.#line('ready')) {
+      if (line !== undefined) {
+        return JSON.parse(line) as Record<string, unknown>;
+      }
+      if (this.#closed || Date.now() > deadline) {
+        throw this.#failure('was never ready');
+      }
+      await Promise.race([this.#exit, new Promise((done) => setTimeout(done, 5))]);
+    }
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name);
+  }
+
+  /** Routes noticed so far. */
+  routes(): Route[] {
+    return existsSync(this.#routesFile) ? parseRoutes(readFileSync(this.#routesFile, 'utf8')) : [];
+  }
+
+  /** Waits until the program ends by itself. One that does not is killed, and that is a failure. */
+  async finished(within = FINISHED_WITHIN): Promise<Finished> {
+    const timer = setTimeout(() => {
+      this.#stderr += `(killed: it did not end within ${within} ms)`;
+      this.#child.kill('SIGKILL');
+    }, within);
+    await this.#exit;
+    clearTimeout(timer);
+    const log = this.#line('log');
+    return {
+      code: this.#child.exitCode,
+      signal: this.#child.signalCode,
+      log: log === undefined ? { facts: {}, sockets: {} } : (JSON.parse(log) as ProgramLog),
+      stdout: this.#stdout,
+      stderr: this.#stderr,
+      routes: this.routes(),
+    };
+  }
+
+  /** finished(), and it must have ended well: exit code 0 and not a byte on stderr. */
+  async succeeded(within = FINISHED_WITHIN): Promise<Finished> {
+    const result = await this.finished(within);
+    if (result.code !== 0 || result.stderr !== '') {
+      throw this.#failure(`ended with ${result.signal ?? `code ${result.code}`}`);
+    }
+    return result;
+  }
+
+  /** Asks a server to close what it listens on and waits until it ends by itself. */
+  async stopped(): Promise<Finished> {
+    this.signal('SIGTERM');
+    return this.succeeded();
+  }
+}

@@ -1,0 +1,47 @@
+// How tests prove which way a connection went: by what the switch tells observers, never by its own word to the program.
+import assert from 'node:assert/strict';
+
+interface Endpoint {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** One notice of the channel 'sockets-direct:route', as route-probe.cjs wrote it. */
+export interface Route {
+  readonly pid: number;
+  readonly threadId: number;
+  readonly id: number;
+  readonly side: 'connect' | 'accept';
+  readonly route: 'san' | 'tcp';
+  readonly provider: string | null;
+  readonly reason: string | null;
+  readonly local: Endpoint | null;
+  readonly remote: Endpoint;
+}
+
+export const parseRoutes = (text: string): Route[] =>
+  text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Route);
+
+const show = (routes: readonly Route[]): string =>
+  [...new Set(routes.map(({ side, route, reason, provider }) => `${side} ${route} ${provider ?? ''} ${reason ?? ''}`))].join('; ');
+
+/** Every connection this program had went through the SAN, and there was at least one. */
+export const assertSan = (routes: readonly Route[], who: string): void => {
+  assert.ok(routes.length > 0, `${who}: no connection was announced`);
+  assert.ok(
+    routes.every(({ route, provider, reason }) => route === 'san' && provider === 'shm' && reason === null),
+    `${who}: not all on the SAN: ${show(routes)}`,
+  );
+};
+
+/** Every connection this program had stayed on TCP for exactly this reason, and there was at least one. */
+export const assertTcp = (routes: readonly Route[], reason: string, who: string): void => {
+  assert.ok(routes.length > 0, `${who}: no connection was announced`);
+  assert.ok(
+    routes.every((notice) => notice.route === 'tcp' && notice.reason === reason),
+    `${who}: not all on TCP because of ${reason}: ${show(routes)}`,
+  );
+};
