@@ -165,6 +165,7 @@ async function main() {
     '',
     ...notes(rows, floors),
     `${((performance.now() - started) / 1000).toFixed(0)} s in all; load average before: ${block.loadAverage}`,
+    ...(block.loadAverage > block.cores / 2 ? ['The machine was busy with something else: believe none of this.'] : []),
     ...failures.map(({ scenario, adapter }) => `FAILED: ${scenario} over ${adapter}, see above`),
   ];
   process.stdout.write(`${text.join('\n')}\n`);

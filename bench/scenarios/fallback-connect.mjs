@@ -26,8 +26,8 @@ export const fallbackConnect = {
   adapters: ['tcp', 'san'],
   timekeeper: 'client',
   params: {
-    full: { listeners: 100, warm: 300, turns: 80, perTurn: 20 },
-    quick: { listeners: 60, warm: 200, turns: 40, perTurn: 20 },
+    full: { listeners: 300, warm: 300, turns: 150, perTurn: 20 },
+    quick: { listeners: 150, warm: 200, turns: 60, perTurn: 20 },
     smoke: { listeners: 5, warm: 10, turns: 2, perTurn: 5 },
   },
   runs: { quick: 5 },

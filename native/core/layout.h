@@ -75,7 +75,10 @@ static inline sd_direction *sd_layout_direction(void *memory, unsigned direction
   return (sd_direction *)(void *)((char *)memory + SD_LAYOUT_DIRECTIONS + direction * SD_LAYOUT_DIRECTION_BYTES);
 }
 
-/* 0, or a negative errno: -EINVAL too small or a ring size out of range, -EPROTO a header that does not say the same. */
-int sd_layout_check(void *memory, size_t bytes, uint32_t ring_bytes);
+/*
+ * Can memory of that many bytes hold two rings of that size (a power of two in range)? 0 or -EINVAL. The header is not
+ * consulted: the control lines are where the version says, and everything else is TypeScript's to check, on a copy.
+ */
+int sd_layout_check(size_t bytes, uint64_t ring_bytes);
 
 #endif

@@ -206,34 +206,30 @@ static napi_value control_link_send(napi_env env, napi_callback_info info) {
   return sd_give_int(env, link == NULL ? -EBADF : sd_control_send(link->fd, bytes, length, passed));
 }
 
-static int attach(sd_link *link, sd_region *memory, int role, uint32_t ring_bytes, napi_value drain, napi_value *state) {
+/* NULL: done. Else what is wrong, in words. */
+static const char *attach(sd_link *link, sd_region *memory, int role, napi_value drain, napi_value *state) {
+  static const char *const exhausted = "out of memory";
   sd_isolate *isolate = link->isolate;
-  if (link->reported) return -ENOTCONN;
-  if (link->memory != NULL) return -EISCONN;
-  int error = sd_layout_check(memory->memory, memory->bytes, ring_bytes);
-  if (error != 0) return error;
-  if (link->drain == NULL && sd_function_hold(isolate->env, drain, &link->drain) != napi_ok) return -ENOMEM;
   size_t bytes = SD_STATE_WORDS * sizeof(uint32_t);
-  void *block = calloc(1, bytes);
-  if (block == NULL) return -ENOMEM;
   sd_region *private_block;
-  error = sd_region_new(isolate, block, bytes, false, state, &private_block);
-  if (error != 0) return error;
+  if (link->reported || link->memory != NULL) return "the link is closed, or attached already";
+  if (link->drain == NULL && sd_function_hold(isolate->env, drain, &link->drain) != napi_ok) return exhausted;
+  void *block = calloc(1, bytes);
+  if (block == NULL || sd_region_new(isolate, block, bytes, false, state, &private_block) != 0) return exhausted;
   link->pump.tx = sd_layout_direction(memory->memory, role == 0 ? 0 : 1);
   link->pump.rx = sd_layout_direction(memory->memory, role == 0 ? 1 : 0);
   link->pump.state = block;
-  error = sd_pump_add(&isolate->pump, &link->pump);
-  if (error != 0) return error; /* the block goes with its ArrayBuffer */
+  if (sd_pump_add(&isolate->pump, &link->pump) != 0) return exhausted; /* the block goes with its ArrayBuffer */
   link->state = private_block;
   link->memory = memory;
   sd_region_use(private_block);
   sd_region_use(memory);
   sd_loop_sync(isolate);
-  return 0;
+  return NULL;
 }
 
 static napi_value control_link_attach(napi_env env, napi_callback_info info) {
-  napi_value arguments[5], state;
+  napi_value arguments[5], state = NULL;
   int32_t number, role;
   uint64_t ring_bytes;
   sd_isolate *isolate = sd_arguments(env, info, 5, arguments);
@@ -241,12 +237,16 @@ static napi_value control_link_attach(napi_env env, napi_callback_info info) {
       !sd_take_length(env, arguments[3], &ring_bytes) || !sd_take_function(env, arguments[4]))
     return NULL;
   sd_link *link = sd_slots_get(&isolate->links, number);
-  if (link == NULL) return sd_give_int(env, -EBADF);
   sd_region *memory = sd_region_of(isolate, arguments[1]);
-  if (memory == NULL || !memory->mapped || (role != 0 && role != 1) || ring_bytes > SD_LAYOUT_RING_MAX)
-    return sd_give_int(env, -EINVAL);
-  int error = attach(link, memory, role, (uint32_t)ring_bytes, arguments[4], &state);
-  return error == 0 ? state : sd_give_int(env, error);
+  const char *wrong = NULL;
+  if (link == NULL) wrong = "no such link";
+  else if (memory == NULL || !memory->mapped) wrong = "not memory that map() returned, or released";
+  else if (role != 0 && role != 1) wrong = "the role is 0 or 1";
+  else if (sd_layout_check(memory->bytes, ring_bytes) != 0) wrong = "the memory cannot hold rings of that size";
+  else wrong = attach(link, memory, role, arguments[4], &state);
+  if (wrong == NULL) return state;
+  napi_throw_type_error(env, "ERR_INVALID_ARG_VALUE", wrong);
+  return NULL;
 }
 
 static napi_value control_link_bell(napi_env env, napi_callback_info info) {

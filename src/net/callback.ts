@@ -5,6 +5,9 @@ import type { AsyncResource } from 'node:async_hooks';
 
 const { nextTick } = process;
 
+/** Where the self-test collects what was thrown; null: it goes to the program. */
+let collected: unknown[] | null = null;
+
 function rethrow(error: unknown): never {
   throw error;
 }
@@ -19,6 +22,19 @@ export function enter<T>(resource: AsyncResource, callback: (this: T) => void, s
   try {
     resource.runInAsyncScope(callback as (this: unknown) => void, self);
   } catch (error) {
-    resource.runInAsyncScope(nextTick, process, rethrow, error);
+    if (collected === null) resource.runInAsyncScope(nextTick, process, rethrow, error);
+    else collected.push(error);
   }
+}
+
+/** Runs a test of our own: what is thrown in callbacks meanwhile is returned, the program never sees it. */
+export function collectThrown(run: () => void): unknown[] {
+  const list: unknown[] = [];
+  collected = list;
+  try {
+    run();
+  } finally {
+    collected = null;
+  }
+  return list;
 }

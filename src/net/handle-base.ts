@@ -6,7 +6,7 @@
  */
 import type { AsyncResource } from 'node:async_hooks';
 import { errnoFromWsa } from '../spi/index.js';
-import type { NodeInternals } from './internals.js';
+import type { NodeInternals, UvName } from './internals.js';
 import type { OwnerSocket, TcpHandle } from './node-shapes.js';
 import type { Hold, SanConnection, SanSession } from './port.js';
 
@@ -30,7 +30,6 @@ export let kWritten = 2;
 export let kAsync = 3;
 /** -1 before Node 26. */
 export let kWriteError = -1;
-let uv: Readonly<Record<string, number>> = {};
 
 /** Makes the internals known to the classes of this folder. Comes before the first handle; repeating it is harmless. */
 export function setHandleEnvironment(next: HandleEnvironment): void {
@@ -42,7 +41,6 @@ export function setHandleEnvironment(next: HandleEnvironment): void {
   kWritten = internals.kBytesWritten;
   kAsync = internals.kLastWriteWasAsync;
   kWriteError = internals.kLastWriteErr;
-  uv = internals.uv;
   Object.setPrototypeOf(NativeStream.prototype, internals.TCP.prototype);
 }
 
@@ -53,8 +51,8 @@ export function handleEnvironment(): HandleEnvironment {
 }
 
 /** A libuv code by name, e.g. `UV_EOF`. internals.ts has checked that those used here exist. */
-export function uvCode(name: string): number {
-  return uv[name] ?? uv['UV_EINVAL'] ?? -22;
+export function uvCode(name: UvName): number {
+  return handleEnvironment().internals.uv[name];
 }
 
 /** What libuv would have said: on Linux its codes are negated errnos. 0 stays 0. */
@@ -66,12 +64,12 @@ export function uvFromWsa(error: number): number {
  * `new` gives a native JSStream with the prototype of the class that was asked for. `onread` is set while the native
  * accessor still shows: the slot must hold a function before a native consumer lets go of the stream, else Node aborts.
  */
+// eslint-disable-next-line @typescript-eslint/no-extraneous-class -- it only lends its prototype.
 class NativeStream {
   constructor() {
     const { JSStream, onStreamRead } = handleEnvironment().internals;
     const native = new JSStream() as { onread: unknown };
     native.onread = onStreamRead;
-    // biome-ignore lint: returning another object is the point.
     return Object.setPrototypeOf(native, new.target.prototype) as NativeStream;
   }
 }

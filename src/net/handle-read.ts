@@ -193,7 +193,11 @@ export abstract class ReadingHandle extends WritingHandle {
     this.leftover = null;
     this.onData(leftover.memory, leftover.offset, leftover.length);
     // What the chunk left behind for the next readStart keeps the session waiting as well.
-    if (this.leftover === null && !this.closed && this.flowing) this.session.startReading();
+    if (this.canStart()) this.session.startReading();
+  }
+
+  private canStart(): boolean {
+    return this.leftover === null && !this.closed && this.flowing;
   }
 }
 

@@ -192,8 +192,7 @@ export abstract class WritingHandle extends BaseHandle {
     for (const chunk of list) bytes += chunk.length;
     const operation = { req, native: true, list, bytes };
     if (this.writing === null) {
-      const first = list[0];
-      const result = list.length === 1 && first !== undefined ? this.session.write(first) : this.session.writev(list, bytes);
+      const result = list.length === 1 ? this.session.write(list[0]) : this.session.writev(list, bytes);
       if (result < 0) return uvFromWsa(-result);
       if (result === WRITE_PENDING) this.enqueue(operation);
       else this.reportLater(operation, 0);
@@ -330,8 +329,8 @@ function encodingAt(chunks: readonly unknown[], index: number): BufferEncoding {
   return chunks[index + 1] as BufferEncoding;
 }
 
-function notABuffer(): TypeError {
+function notABuffer(): NodeJS.ErrnoException {
   const error: NodeJS.ErrnoException = new TypeError('Second argument must be a buffer');
   error.code = 'ERR_INVALID_ARG_TYPE';
-  return error as TypeError;
+  return error;
 }

@@ -196,7 +196,7 @@ export class HybridHandle extends ReadingHandle implements SessionUser {
     shape['reading'] = this.reading;
     shape['onconnection'] = null;
     shape[ownerSymbol] = this[ownerSymbol];
-    return inspect(shape, { ...options, depth: typeof options.depth === 'number' ? depth : options.depth ?? null });
+    return inspect(shape, { ...options, depth: options.depth === null ? null : depth });
   }
 }
 

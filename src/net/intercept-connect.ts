@@ -46,7 +46,7 @@ function intercepted(context: ConnectContext, original: Connect, family: 4 | 6):
     const reason = begin(context, this, req, address, port, original, family);
     if (reason === null) return 0;
     const result = original.call(this, req, address, port);
-    if (result === 0) context.routes.openTcp(this, reason, 'connect');
+    if (result === 0) context.routes.openTcp(this, reason, 'connect', sockaddrFromText(family, address, port));
     return result;
   };
 }
@@ -179,7 +179,7 @@ export class PendingConnect implements ConnectRequest {
 
   #continueOnTcp(reason: RouteReason, later = false): void {
     const result = this.#original.call(this.tcp, this.#req, this.#address, this.#port);
-    if (result === 0) this.#context.routes.openTcp(this.tcp, reason, 'connect');
+    if (result === 0) this.#context.routes.openTcp(this.tcp, reason, 'connect', this.remote);
     else if (later) setImmediate(() => this.#report(result, this.tcp));
     else this.#report(result, this.tcp);
   }

@@ -68,7 +68,7 @@ function countAccepted(context: ListenContext, handle: ListenHandle, reason: () 
   const { TCP } = context.internals;
   const inner = handle.onconnection;
   const onConnection: OnConnection = function onconnection(this: unknown, status, client) {
-    if (status === 0 && client instanceof TCP) context.routes.openTcp(client, reason(), 'accept');
+    if (status === 0 && client instanceof TCP) context.routes.openTcp(client, reason(), 'accept', null);
     inner.call(this, status, client);
   };
   handle.onconnection = onConnection;
@@ -120,6 +120,11 @@ export class Companion implements ListenRequest {
 
   isEligible(): boolean {
     return this.#server._handle === this.#handle && this.#handle.onconnection === this.#installed;
+  }
+
+  /** Why this listener is on TCP alone; null: it serves the SAN too. */
+  get reason(): RouteReason | null {
+    return this.#listening?.reason ?? null;
   }
 
   closeIfTakenOver(): void {

@@ -5,6 +5,18 @@
 import { Server, Socket } from 'node:net';
 import type { JsStreamMethods, TcpHandle, TlsWrapBinding } from './node-shapes.js';
 
+/** libuv codes that this folder uses by name. */
+const UV_NAMES = [
+  'UV_EOF',
+  'UV_EBADF',
+  'UV_EINVAL',
+  'UV_EISCONN',
+  'UV_ENOTCONN',
+  'UV_ENOTSUP',
+  'UV_EPIPE',
+  'UV_ECANCELED',
+] as const;
+
 /** Why this Node's internals cannot be used. */
 export type InternalsReason = 'bindings-unavailable' | 'node-unknown';
 
@@ -26,7 +38,7 @@ export interface NodeInternals {
   /** Since Node 26; -1 before. */
   readonly kLastWriteErr: number;
   /** libuv's result codes by name, e.g. `UV_EOF`. */
-  readonly uv: Readonly<Record<string, number>>;
+  readonly uv: Readonly<Record<UvName, number>>;
   readonly ownerSymbol: symbol;
   /** What `net` installs as `onread` on every handle. */
   readonly onStreamRead: (memory?: ArrayBuffer) => unknown;
@@ -36,22 +48,13 @@ export interface NodeInternals {
   readonly boundSessionKeys: readonly [PropertyKey, PropertyKey];
 }
 
+/** A libuv code that is known to exist. */
+export type UvName = (typeof UV_NAMES)[number];
+
 /** What {@link reachInternals} answers. */
 export type Reached =
   | { readonly ok: true; readonly internals: NodeInternals }
   | { readonly ok: false; readonly reason: InternalsReason; readonly detail: string };
-
-/** libuv codes that this folder uses by name. */
-const UV_NAMES = [
-  'UV_EOF',
-  'UV_EBADF',
-  'UV_EINVAL',
-  'UV_EISCONN',
-  'UV_ENOTCONN',
-  'UV_ENOTSUP',
-  'UV_EPIPE',
-  'UV_ECANCELED',
-];
 
 const LISTEN = '_listen2';
 
@@ -92,20 +95,31 @@ function reach(): Reached {
   const uv = binding.call(process, 'uv');
   const Pipe = binding.call(process, 'pipe_wrap')['Pipe'];
   const Process = binding.call(process, 'process_wrap')['Process'];
-  const { TCP, constants } = tcp as { TCP: NodeInternals['TCP']; constants: { SOCKET: number } };
+  const { TCP, constants } = tcp as { TCP: NodeInternals['TCP']; constants?: { SOCKET?: unknown } };
   const { JSStream } = jsStream as { JSStream: NodeInternals['JSStream'] };
 
   const wrong =
-    missing(TCP, 'TCP', ['connect', 'connect6', 'bind', 'listen', 'open', 'getsockname', 'close', 'reset', 'getAsyncId']) ??
+    missing(TCP, 'TCP', [
+      'connect',
+      'connect6',
+      'bind',
+      'listen',
+      'open',
+      'getsockname',
+      'close',
+      'reset',
+      'getAsyncId',
+    ]) ??
     missing(JSStream, 'JSStream', ['readBuffer', 'emitEOF', 'finishWrite', 'finishShutdown']) ??
     missing(Pipe, 'Pipe', ['writeUtf8String', 'writeBuffer']) ??
     missing(Process, 'Process', ['spawn']) ??
     missing(Server, 'Server', [LISTEN]) ??
     missing(Socket, 'Socket', ['connect', 'setTimeout']) ??
-    (typeof constants?.SOCKET === 'number' ? undefined : 'TCP constants') ??
     (typeof tlsWrap['wrap'] === 'function' ? undefined : 'tls_wrap.wrap') ??
     UV_NAMES.find((name) => typeof uv[name] !== 'number');
   if (wrong !== undefined) return unknownNode(wrong);
+  const tcpSocketType = constants?.SOCKET;
+  if (typeof tcpSocketType !== 'number') return unknownNode('TCP constants');
 
   const { streamBaseState, kReadBytesOrError, kArrayBufferOffset, kBytesWritten, kLastWriteWasAsync } = stream;
   const kLastWriteErr = stream['kLastWriteErr'] ?? -1;
@@ -118,7 +132,7 @@ function reach(): Reached {
   if (typeof found === 'string') return unknownNode(found);
   const internals = {
     TCP,
-    tcpSocketType: constants.SOCKET,
+    tcpSocketType,
     Pipe: Pipe as NodeInternals['Pipe'],
     Process: Process as NodeInternals['Process'],
     JSStream,
@@ -129,7 +143,7 @@ function reach(): Reached {
     kBytesWritten: kBytesWritten as number,
     kLastWriteWasAsync: kLastWriteWasAsync as number,
     kLastWriteErr: kLastWriteErr as number,
-    uv: uv as Record<string, number>,
+    uv: uv as NodeInternals['uv'],
     boundSessionKeys: ['undefined', boundSessionSymbol() ?? 'undefined'] as const,
     ...found,
   };

@@ -7,14 +7,18 @@ export class PatchSet {
    * Gives `target` a method of its own, as (non-)enumerable as the one it had or inherited. `make` gets that one.
    * Whoever patches after us keeps ours underneath, as usual.
    */
-  method<F extends (this: never, ...args: never[]) => unknown>(target: object, name: string, make: (original: F) => F): void {
+  method<F extends (this: never, ...args: never[]) => unknown>(
+    target: object,
+    name: string,
+    make: (original: F) => F,
+  ): void {
     const own = Object.getOwnPropertyDescriptor(target, name);
     const original = (target as Record<string, unknown>)[name] as F;
     const value = make(original);
     const enumerable = own?.enumerable ?? false;
     Object.defineProperty(target, name, { value, writable: true, configurable: true, enumerable });
     this.#undo.push(() => {
-      if (own === undefined) delete (target as Record<string, unknown>)[name];
+      if (own === undefined) Reflect.deleteProperty(target, name);
       else Object.defineProperty(target, name, own);
     });
   }

@@ -17,6 +17,8 @@ export interface SanPeer {
 /** A session as its user sees it; `Session` of src/session is one. */
 export interface SanSession {
   user: SessionUser | null;
+  /** Where it is in its life, for observers. */
+  readonly phase: string;
   /** The pending write's bytes that are not sent yet. */
   readonly pendingBytes: number;
   /** One buffer: `WRITE_DONE`, `WRITE_PENDING` (then `onWritten` follows), or a negative WSA code. */

@@ -29,12 +29,29 @@ export type Role = 'connect' | 'accept';
 /** A connection that is open now. */
 export interface LiveConnection extends Route {
   readonly role: Role;
-  /** The switch's number of a SAN connection; 0 on TCP. */
+  /** Unique in this isolate. */
   readonly id: number;
+  /** The switch's side of a SAN connection; null on TCP. */
+  readonly connection: SanConnection | null;
   readonly bytesRead: number;
   readonly bytesWritten: number;
   /** Bytes of the pending write that are not sent yet. */
   readonly pendingBytes: number;
+}
+
+/** Names of a TCP connection; `local` is null until TCP has chosen it. */
+export interface TcpEnds {
+  readonly local: SOCKADDR | null;
+  readonly remote: SOCKADDR | null;
+}
+
+/** Hears of connections as they open and close; for counters and channels. Not called on the data path. */
+export interface RouteObserver {
+  /** `id` as of {@link LiveConnection}. */
+  sanOpened(id: number, role: Role, connection: SanConnection): void;
+  sanClosed(id: number, bytesRead: number, bytesWritten: number): void;
+  /** A connect goes by TCP (it may still fail), or a TCP connection was accepted. */
+  tcpOpened(id: number, role: Role, reason: RouteReason, ends: () => TcpEnds): void;
 }
 
 /** One per reason and role, shared by all connections that have them. */
@@ -52,25 +69,41 @@ export class RouteTable {
   readonly #records = new Map<string, TcpRecord>();
   /** What became of sockets that have no handle any more. */
   readonly #closed = new WeakMap<object, SanConnection | TcpRecord>();
+  readonly #ids = new WeakMap<object, number>();
+  #lastId = 0;
   readonly #internals: NodeInternals;
+  readonly #observer: RouteObserver | null;
 
-  constructor(internals: NodeInternals) {
+  constructor(internals: NodeInternals, observer: RouteObserver | null) {
     this.#internals = internals;
+    this.#observer = observer;
+  }
+
+  #idOf(handle: object): number {
+    let id = this.#ids.get(handle);
+    if (id === undefined) {
+      id = ++this.#lastId;
+      this.#ids.set(handle, id);
+    }
+    return id;
   }
 
   // ---------------------------------------------------------------- bookkeeping
 
   openSan(handle: BaseHandle): void {
     this.#san.add(handle);
+    this.#observer?.sanOpened(this.#idOf(handle), roleOf(handle), handle.connection);
   }
 
   closeSan(handle: BaseHandle): void {
     this.#san.delete(handle);
     const owner = handle.ownerSocket;
     if (owner !== undefined) this.#closed.set(owner, handle.connection);
+    this.#observer?.sanClosed(this.#idOf(handle), handle.bytesRead, handle.bytesWritten);
   }
 
-  openTcp(handle: TcpHandle, reason: RouteReason, role: Role): void {
+  /** `remote`: where a connect goes; null: ask the handle, which is connected. */
+  openTcp(handle: TcpHandle, reason: RouteReason, role: Role, remote: SOCKADDR | null): void {
     const key = `${role} ${reason}`;
     let record = this.#records.get(key);
     if (record === undefined) {
@@ -78,6 +111,10 @@ export class RouteTable {
       this.#records.set(key, record);
     }
     this.#tcp.set(handle, record);
+    this.#observer?.tcpOpened(this.#idOf(handle), role, reason, () => ({
+      local: boundAddress(handle),
+      remote: remote ?? peerAddress(handle),
+    }));
   }
 
   closeTcp(handle: TcpHandle): void {
@@ -130,9 +167,9 @@ export class RouteTable {
   *live(): IterableIterator<LiveConnection> {
     for (const handle of this.#san) {
       const { bytesRead, bytesWritten, connection } = handle;
-      const role = handle.tcp === null ? 'accept' : 'connect';
       const { pendingBytes } = connection.session;
-      yield { ...sanRoute(connection), role, id: connection.id, bytesRead, bytesWritten, pendingBytes };
+      const own = { id: this.#idOf(handle), role: roleOf(handle), connection, bytesRead, bytesWritten, pendingBytes };
+      yield { ...sanRoute(connection), ...own };
     }
     for (const [handle, record] of this.#tcp) {
       // A handle that went to another thread was never closed here.
@@ -141,13 +178,19 @@ export class RouteTable {
         continue;
       }
       const { bytesRead, bytesWritten } = handle;
-      yield { ...tcpRoute(record, handle), role: record.role, id: 0, bytesRead, bytesWritten, pendingBytes: 0 };
+      const own = { id: this.#idOf(handle), role: record.role, connection: null, bytesRead, bytesWritten };
+      yield { ...tcpRoute(record, handle), ...own, pendingBytes: 0 };
     }
   }
 }
 
 function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
+}
+
+/** Only the connecting side has a TCP handle underneath (D12). */
+function roleOf(handle: BaseHandle): Role {
+  return handle.tcp === null ? 'accept' : 'connect';
 }
 
 function sanRoute({ provider, local, remote, peer }: SanConnection): Route {

@@ -51,7 +51,7 @@ const ROUTE_TTL_MS = 1000;
 const ROUTES_MAX = 256;
 
 const errno = out(0);
-const optval = out(0);
+const optval: Out<number | string> = out<number | string>(0);
 const optlen = out(0);
 const namelen = out(0);
 const ioctlOut: Out<unknown> = out<unknown>(null);
@@ -67,7 +67,13 @@ export class BaseProvider {
   readonly #event: WSAEVENT = createEvent();
   readonly #routes = new Map<string, { readonly route: HostRoute; readonly until: number }>();
 
-  private constructor(info: WSAPROTOCOL_INFOW, procs: WSPPROC_TABLE, getSockName: LPWSPGETSOCKNAME, s: SOCKET, now: () => number) {
+  private constructor(
+    info: WSAPROTOCOL_INFOW,
+    procs: WSPPROC_TABLE,
+    getSockName: LPWSPGETSOCKNAME,
+    s: SOCKET,
+    now: () => number,
+  ) {
     this.info = info;
     this.#procs = procs;
     this.#getSockName = getSockName;
@@ -86,7 +92,8 @@ export class BaseProvider {
     const missing: string[] = missingProcs(procs);
     if (typeof getSockName !== 'function') missing.push('lpWSPGetSockName');
     const s = missing.length > 0 ? INVALID_SOCKET : scratchSocket(procs);
-    if (s !== INVALID_SOCKET) return new BaseProvider(module.protocolInfo, procs, getSockName as LPWSPGETSOCKNAME, s, now);
+    if (s !== INVALID_SOCKET)
+      return new BaseProvider(module.protocolInfo, procs, getSockName as LPWSPGETSOCKNAME, s, now);
     if (!missing.includes('lpWSPCleanup')) procs.lpWSPCleanup(errno);
     return missing.length > 0 ? `it lacks ${missing.join(', ')}` : `WSPSocket: ${wsaName(errno.value)}`;
   }
@@ -106,14 +113,16 @@ export class BaseProvider {
   /** An option that the program has set, to be replayed on its companion (SOCK-15); 0: not set, or not known. */
   option(tcp: SOCKET, optname: number): number {
     optlen.value = 4;
-    return this.#procs.lpWSPGetSockOpt(tcp, SOL_SOCKET, optname, optval, optlen, errno) === 0 ? optval.value : 0;
+    return this.#procs.lpWSPGetSockOpt(tcp, SOL_SOCKET, optname, optval, optlen, errno) === 0
+      ? Number(optval.value)
+      : 0;
   }
 
   /** The number by which the host knows the socket (D4); null: not known. */
   nativeAddress(tcp: SOCKET): number | null {
     optlen.value = 8;
     const code = this.#procs.lpWSPGetSockOpt(tcp, SOL_SOCKET, SO_SD_NATIVE_ADDRESS, optval, optlen, errno);
-    return code === 0 ? optval.value : null;
+    return code === 0 ? Number(optval.value) : null;
   }
 
   /** Where a destination is, by the routing table; null: there is no route, or the kernel does not say. */

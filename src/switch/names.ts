@@ -13,7 +13,8 @@ export function plainName(name: SOCKADDR): SOCKADDR | null {
   if (name.sa_family !== AF_INET6) return null;
   const text = canonical(name.sin_addr);
   if (text === null) return null;
-  if (text.startsWith(MAPPED) && text.includes('.')) return makeSockaddr(AF_INET, text.slice(MAPPED.length), name.sin_port);
+  if (text.startsWith(MAPPED) && text.includes('.'))
+    return makeSockaddr(AF_INET, text.slice(MAPPED.length), name.sin_port);
   return makeSockaddr(AF_INET6, text, name.sin_port, name.sin6_scope_id ?? 0);
 }
 

@@ -21,7 +21,8 @@ export const REASONS = {
   'switch-off': 'The switch is turned off by configuration.',
   'platform-unsupported': 'The switch runs on Linux, on x64 and arm64.',
   'addon-unavailable': 'The native addon is missing, does not load here, or is not permitted.',
-  'bindings-unavailable': 'This Node does not let the switch reach the sockets’ internals (for example under --permission).',
+  'bindings-unavailable':
+    'This Node does not let the switch reach the sockets’ internals (for example under --permission).',
   'node-unknown': 'The self-test found this version of Node to differ from those the switch knows.',
   'bad-configuration': 'The configuration has unknown or bad values.',
   'kernel-unsupported': 'The kernel lacks, or forbids here, something the switch needs, such as sock_diag or memfd.',

@@ -25,6 +25,7 @@ const errno = out(0);
 const optlen = out(0);
 const bytesReturned = out(0);
 const answer: Out<unknown> = out<unknown>(null);
+const word: Out<number | string> = out<number | string>('');
 const networkEvents = createNetworkEvents();
 
 /** What a started provider is made of. */
@@ -52,10 +53,9 @@ export class SanProvider {
   readonly scratch: SOCKET;
   readonly offer: Offer;
   readonly offerData: WSABUF;
-  /** Taken out of the catalog: its connections go on, new ones are not made (GAP-11 likewise). */
-  removed = false;
   /** Its connections and connects under way. */
-  sockets = 0;
+  #users = 0;
+  #removed = false;
 
   constructor(parts: SanProviderParts) {
     this.id = parts.id;
@@ -85,16 +85,34 @@ export class SanProvider {
   /** Why a connect failed, if the provider knows it finer than by a code (D9). */
   connectDetail(s: SOCKET): RouteReason | null {
     optlen.value = 4;
-    answer.value = null;
-    // The one option whose value is a word: the address of a number, in the published signature, is anything's address.
-    const word = answer as Out<number>;
     const result = this.procs.lpWSPGetSockOpt(s, SOL_SOCKET, SO_SD_CONNECT_DETAIL, word, optlen, errno);
-    return result === 0 && isRouteReason(answer.value) ? answer.value : null;
+    return result === 0 && isRouteReason(word.value) ? word.value : null;
   }
 
-  /** Ends a socket; what the provider answers changes nothing for us. */
+  /** Ends a socket. */
   close(s: SOCKET): void {
-    if (s !== INVALID_SOCKET) this.procs.lpWSPCloseSocket(s, errno);
+    if (s === INVALID_SOCKET) return;
+    try {
+      this.procs.lpWSPCloseSocket(s, errno);
+    } catch {
+      // Whatever the provider answers, even by breaking the contract, we are done with the socket.
+    }
+  }
+
+  /** A connection or connect begins, or ends. */
+  retain(): void {
+    this.#users++;
+  }
+
+  release(): void {
+    this.#users--;
+    if (this.#removed && this.#users === 0) this.cleanup();
+  }
+
+  /** Taken out of the catalog: nothing new is made on it, and what is there goes on to its end. */
+  remove(): void {
+    this.#removed = true;
+    if (this.#users === 0) this.cleanup();
   }
 
   /** The last call: everything that is left goes (SP-12). */

@@ -69,7 +69,7 @@ const OWNED_RECEIVE: readonly (keyof OwnedReceive)[] = [
 ];
 
 const errno = out(0);
-const optval = out(0);
+const optval: Out<number | string> = out<number | string>(0);
 const optlen = out(0);
 const bytesReturned = out(0);
 const answer: Out<unknown> = out<unknown>(null);
@@ -138,7 +138,8 @@ function refuse(detail: string): Refusal {
 /** SP-20; connect data because the session is negotiated in them (D12). */
 function checkInfo(info: WSAPROTOCOL_INFOW): void {
   if ((info.dwServiceFlags1 & XP1_CONNECTIONLESS) !== 0) throw refuse('it is connectionless');
-  if ((info.dwServiceFlags1 & XP1_CONNECT_DATA) === 0) throw refuse('it does not carry connect data (XP1_CONNECT_DATA)');
+  if ((info.dwServiceFlags1 & XP1_CONNECT_DATA) === 0)
+    throw refuse('it does not carry connect data (XP1_CONNECT_DATA)');
 }
 
 /** A provider may say in `szDescription` what is missing; the code alone is too coarse for people. */
@@ -193,8 +194,12 @@ function fetchOwnedReceive(procs: WSPPROC_TABLE, s: SOCKET): OwnedReceive {
 function makeOffer(procs: WSPPROC_TABLE, s: SOCKET, settings: SessionSettings): Offer {
   optlen.value = 4;
   const known = procs.lpWSPGetSockOpt(s, SOL_SOCKET, SO_MAX_MSG_SIZE, optval, optlen, errno) === 0;
-  const maxMessageBytes = known ? optval.value : SO_SIZE_UNLIMITED;
-  if (!Number.isInteger(maxMessageBytes) || maxMessageBytes < MESSAGE_BYTES_MIN || maxMessageBytes > SO_SIZE_UNLIMITED) {
+  const maxMessageBytes = known ? Number(optval.value) : SO_SIZE_UNLIMITED;
+  if (
+    !Number.isInteger(maxMessageBytes) ||
+    maxMessageBytes < MESSAGE_BYTES_MIN ||
+    maxMessageBytes > SO_SIZE_UNLIMITED
+  ) {
     throw refuse(`SO_MAX_MSG_SIZE of ${maxMessageBytes} bytes`);
   }
   return {

@@ -5,7 +5,6 @@ import {
   finishOverlapped,
   INVALID_SOCKET,
   type Out,
-  type SOCKET,
   SOCKET_ERROR,
   WSAEINVALIDPROVIDER,
   WSAENOTSOCK,

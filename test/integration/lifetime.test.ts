@@ -1,7 +1,7 @@
 // What keeps a process alive and what it leaves behind: references, exits with data pending, idle processes.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { describe, test } from 'node:test';
+import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { plainOnly, Program, type Switching } from '../support/program.js';
 import { assertSan } from '../support/routes.js';
@@ -17,14 +17,17 @@ const cpuTicks = (pid: number): number => {
 
 /** An echo server and a client that holds connections to it. */
 const hold = async (
+  t: TestContext,
   switching: Switching,
   parameters: Readonly<Record<string, unknown>>,
 ): Promise<{ server: Program; client: Program }> => {
   const server = new Program('net-echo-server.mjs', { switching });
+  t.after(() => server.signal('SIGKILL'));
   const client = new Program('hold-client.mjs', {
     switching,
     parameters: { ...(await server.ready()), ...parameters },
   });
+  t.after(() => client.signal('SIGKILL'));
   await client.ready();
   return { server, client };
 };
@@ -33,8 +36,8 @@ for (const switching of ROUTES) {
   const where = switching === 'off' ? 'on TCP' : 'on the SAN';
 
   describe(`references ${where}`, { concurrency: 2 }, () => {
-    test('an open connection keeps both processes', async () => {
-      const { server, client } = await hold(switching, { count: 3 });
+    test('an open connection keeps both processes', async (t) => {
+      const { server, client } = await hold(t, switching, { count: 3 });
       await delay(300);
       assert.equal(client.ended, false, 'the client must still be there');
       client.signal('SIGTERM');
@@ -45,8 +48,8 @@ for (const switching of ROUTES) {
       await server.stopped();
     });
 
-    test('an unreferenced connection keeps nobody', async () => {
-      const { server, client } = await hold(switching, { count: 3, unref: true });
+    test('an unreferenced connection keeps nobody', async (t) => {
+      const { server, client } = await hold(t, switching, { count: 3, unref: true });
       const { log } = await client.succeeded(3000);
       assert.equal(log.facts['ended'], 0, 'nothing closed them before');
       const { log: serverLog } = await server.stopped();
@@ -55,8 +58,8 @@ for (const switching of ROUTES) {
       }
     });
 
-    test('a client that is idle uses no processor time', async () => {
-      const { server, client } = await hold(switching, { count: 20 });
+    test('a client that is idle uses no processor time', async (t) => {
+      const { server, client } = await hold(t, switching, { count: 20 });
       await delay(500);
       const before = [cpuTicks(client.pid), cpuTicks(server.pid)];
       await delay(1500);

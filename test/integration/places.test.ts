@@ -128,15 +128,15 @@ describe('plain and SAN clients on one listener', () => {
       const { log, routes } = await server.stopped();
       assert.equal(log.facts['accepted'], 16);
       assertSan(
-        routes.filter(({ route }) => route === 'san'),
+        routes.filter(({ carrier }) => carrier === 'san'),
         'server',
       );
       assertTcp(
-        routes.filter(({ route }) => route === 'tcp'),
+        routes.filter(({ carrier }) => carrier === 'tcp'),
         'peer-used-tcp',
         'server',
       );
-      assert.equal(routes.filter(({ route }) => route === 'tcp').length, 8);
+      assert.equal(routes.filter(({ carrier }) => carrier === 'tcp').length, 8);
       for (const { label } of connections) {
         assert.equal(plain.log.sockets[label]?.['sha256'], plain.log.facts[`${label} sent`]);
         assert.deepEqual(withoutPorts(switched.log.sockets[label]), withoutPorts(plain.log.sockets[label]));

@@ -17,7 +17,10 @@ if (cluster.isPrimary) {
       return count;
     });
     const counts = await Promise.all(served);
-    record.fact('served', counts.reduce((sum, { served: count }) => sum + count, 0));
+    record.fact(
+      'served',
+      counts.reduce((sum, { served: count }) => sum + count, 0),
+    );
     if (schedule === 'rr') {
       record.fact('workers that served', counts.filter(({ served: count }) => count > 0).length);
     }

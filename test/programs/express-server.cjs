@@ -12,7 +12,10 @@ app.get('/items', (_request, response) => {
 });
 app.post('/items', (request, response) => {
   items.push(request.body);
-  response.status(201).location(`/items/${items.length - 1}`).json({ id: items.length - 1 });
+  response
+    .status(201)
+    .location(`/items/${items.length - 1}`)
+    .json({ id: items.length - 1 });
 });
 app.get('/items/:id', (request, response) => {
   const item = items[Number(request.params.id)];

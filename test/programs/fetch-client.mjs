@@ -43,8 +43,12 @@ for await (const part of chunked.body.pipeThrough(new TextDecoderStream())) {
 record.fact('chunked', text);
 
 const signal = AbortSignal.timeout(100);
-const aborted = await fetch(`${base}/aborted`, { signal }).then((response) => response.text()).catch((error) => error.name);
+const aborted = await fetch(`${base}/aborted`, { signal })
+  .then((response) => response.text())
+  .catch((error) => error.name);
 record.fact('timeout', aborted);
-const destroyed = await fetch(`${base}/destroyed`).then((response) => response.text()).catch((error) => error.cause?.code ?? error.name);
+const destroyed = await fetch(`${base}/destroyed`)
+  .then((response) => response.text())
+  .catch((error) => error.cause?.code ?? error.name);
 record.fact('destroyed', destroyed);
 record.fact('missing', (await fetch(`${base}/nothing`)).status);

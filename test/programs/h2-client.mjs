@@ -4,10 +4,14 @@ import http2 from 'node:http2';
 import record from './lib/record.cjs';
 
 const { port, tls } = record.parameters();
-const session = tls === undefined
-  ? http2.connect(`http://127.0.0.1:${port}`)
-  : http2.connect(`https://localhost:${port}`, { ca: readFileSync(`${tls}/cert.pem`), lookup: (_name, { all }, done) =>
-      (all ? done(null, [{ address: '127.0.0.1', family: 4 }]) : done(null, '127.0.0.1', 4)) });
+const session =
+  tls === undefined
+    ? http2.connect(`http://127.0.0.1:${port}`)
+    : http2.connect(`https://localhost:${port}`, {
+        ca: readFileSync(`${tls}/cert.pem`),
+        lookup: (_name, { all }, done) =>
+          all ? done(null, [{ address: '127.0.0.1', family: 4 }]) : done(null, '127.0.0.1', 4),
+      });
 const events = [];
 record.fact('session', events);
 for (const event of ['connect', 'goaway', 'close']) {
@@ -42,13 +46,18 @@ record.fact('encrypted', [session.encrypted, session.alpnProtocol]);
 const parallel = await Promise.all(Array.from({ length: 50 }, () => exchange('/json')));
 record.fact('at once', parallel.filter(({ body }) => body.toString() === '{"hello":"world"}').length);
 const big = await Promise.all([exchange('/big'), exchange('/json'), exchange('/big')]);
-record.fact('big', big.map(({ body }) => [body.length, record.sha256(body)]));
+record.fact(
+  'big',
+  big.map(({ body }) => [body.length, record.sha256(body)]),
+);
 const upload = record.bytes('upload', 3 * 1048576);
 const { trailers, body } = await exchange('/upload', {}, upload);
 record.fact('upload', [record.sha256(upload), trailers['x-sha256'], body.toString()]);
 record.fact('missing', (await exchange('/nothing')).status);
 record.fact('reset', await exchange('/reset').then(() => 'no error', record.describeError));
-const pinged = await new Promise((resolve) => session.ping(Buffer.from('12345678'), (error, _ms, payload) => resolve([error, payload.toString()])));
+const pinged = await new Promise((resolve) =>
+  session.ping(Buffer.from('12345678'), (error, _ms, payload) => resolve([error, payload.toString()])),
+);
 record.fact('ping', pinged);
 record.fact('addresses', record.addresses(session.socket));
 session.close();

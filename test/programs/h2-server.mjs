@@ -5,9 +5,10 @@ import http2 from 'node:http2';
 import record from './lib/record.cjs';
 
 const { tls } = record.parameters();
-const server = tls === undefined
-  ? http2.createServer()
-  : http2.createSecureServer({ key: readFileSync(`${tls}/key.pem`), cert: readFileSync(`${tls}/cert.pem`) });
+const server =
+  tls === undefined
+    ? http2.createServer()
+    : http2.createSecureServer({ key: readFileSync(`${tls}/key.pem`), cert: readFileSync(`${tls}/cert.pem`) });
 let streams = 0;
 let sessions = 0;
 server.on('session', (session) => {

@@ -6,13 +6,15 @@ import record from './lib/record.cjs';
 const { port, host = '127.0.0.1', count = 1, unref = false } = record.parameters();
 const sockets = [];
 let ended = 0;
-await Promise.all(Array.from({ length: count }, async () => {
-  const socket = net.connect({ port, host });
-  sockets.push(socket);
-  socket.on('close', () => ended++);
-  socket.write('12345');
-  await record.until(socket, 'data');
-}));
+await Promise.all(
+  Array.from({ length: count }, async () => {
+    const socket = net.connect({ port, host });
+    sockets.push(socket);
+    socket.on('close', () => ended++);
+    socket.write('12345');
+    await record.until(socket, 'data');
+  }),
+);
 record.ready({ localPorts: sockets.map(({ localPort }) => localPort) });
 record.onStop(() => {
   for (const socket of sockets) {
@@ -24,4 +26,4 @@ if (unref) {
     socket.unref();
   }
 }
-process.on('exit', () => record.fact('ended', ended));
+record.fact('ended', () => ended);

@@ -36,7 +36,11 @@ for (let i = 0; i < 100; i++) {
 record.fact('keep-alive', { reused, sockets });
 
 const chunked = await request(single, '/chunked');
-record.fact('chunked', [chunked.response.headers['transfer-encoding'], chunked.response.trailers, record.sha256(chunked.body)]);
+record.fact('chunked', [
+  chunked.response.headers['transfer-encoding'],
+  chunked.response.trailers,
+  record.sha256(chunked.body),
+]);
 const big = await request(single, '/big');
 record.fact('big', [big.body.length, record.sha256(big.body)]);
 const data = record.bytes('upload', 8 * 1048576);
@@ -60,7 +64,14 @@ record.fact('head', [head.response.headers['content-length'], head.body.length])
 record.fact('addresses', JSON.parse((await request(single, '/addresses')).body));
 
 const continued = await new Promise((resolve) => {
-  const outgoing = http.request({ port, host, path: '/upload', method: 'POST', agent: single, headers: { expect: '100-continue' } });
+  const outgoing = http.request({
+    port,
+    host,
+    path: '/upload',
+    method: 'POST',
+    agent: single,
+    headers: { expect: '100-continue' },
+  });
   let early = 0;
   outgoing.on('continue', () => {
     early++;
@@ -74,7 +85,10 @@ record.fact('continue', continued);
 // Many at once over few connections.
 const pool = new http.Agent({ keepAlive: true, maxSockets: 4 });
 const answers = await Promise.all(Array.from({ length: 60 }, () => request(pool, '/json')));
-record.fact('pool', [answers.every(({ body }) => body.toString() === '{"hello":"world"}'), Object.values(pool.freeSockets).flat().length]);
+record.fact('pool', [
+  answers.every(({ body }) => body.toString() === '{"hello":"world"}'),
+  Object.values(pool.freeSockets).flat().length,
+]);
 const closing = await request(single, '/close');
 record.fact('close', [closing.response.headers.connection, closing.body.toString()]);
 

@@ -10,9 +10,14 @@ const agent = new https.Agent({ keepAlive: true, maxSockets: 1, ca });
 
 const request = (method, path, body = undefined) =>
   new Promise((resolve, reject) => {
-    const outgoing = https.request({ port, host: '127.0.0.1', servername: 'localhost', method, path, agent }, (response) => {
-      response.toArray().then((chunks) => resolve([response.statusCode, Buffer.concat(chunks), outgoing.reusedSocket]), reject);
-    });
+    const outgoing = https.request(
+      { port, host: '127.0.0.1', servername: 'localhost', method, path, agent },
+      (response) => {
+        response
+          .toArray()
+          .then((chunks) => resolve([response.statusCode, Buffer.concat(chunks), outgoing.reusedSocket]), reject);
+      },
+    );
     outgoing.on('error', reject);
     outgoing.end(body);
   });

@@ -36,8 +36,10 @@ const question = net.connect({ port, host: '127.0.0.1' });
 question.write('?');
 record.fact('at once', String(await record.until(question, 'data')));
 await record.until(question, 'close');
-await Promise.all(all.map(({ socket }) => {
-  socket.end();
-  return record.until(socket, 'close');
-}));
+await Promise.all(
+  all.map(({ socket }) => {
+    socket.end();
+    return record.until(socket, 'close');
+  }),
+);
 record.fact('events', events);

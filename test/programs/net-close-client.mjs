@@ -51,7 +51,8 @@ writeAfterPeerGone.write('hello');
 writeAfterPeerGone.on('end', () => {
   const write = (data) =>
     writeAfterPeerGone.write(data, (error) =>
-      record.note('writeAfterPeerGone', `${data} ${error ? record.describeError(error) : 'written'}`));
+      record.note('writeAfterPeerGone', `${data} ${error ? record.describeError(error) : 'written'}`),
+    );
   write('first');
   setTimeout(() => write('second'), 100);
 });

@@ -12,7 +12,11 @@ const collect = (child) => {
   child.stdout.setEncoding('utf8').on('data', (part) => {
     text += part;
   });
-  return (word) => text.split('\n').find((line) => line.startsWith(`${word} `))?.slice(word.length + 1);
+  return (word) =>
+    text
+      .split('\n')
+      .find((line) => line.startsWith(`${word} `))
+      ?.slice(word.length + 1);
 };
 
 const server = spawn(process.execPath, [file('net-echo-server.mjs')], { stdio: ['ignore', 'pipe', 'inherit'] });

@@ -8,12 +8,16 @@ const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
 const call = (method, path, body = undefined, type = 'application/json') =>
   new Promise((resolve, reject) => {
     const outgoing = http.request({ port, host: '127.0.0.1', method, path, agent }, (response) => {
-      response.toArray().then((chunks) => resolve({
-        status: response.statusCode,
-        type: response.headers['content-type'],
-        location: response.headers.location,
-        body: Buffer.concat(chunks),
-      }), reject);
+      response.toArray().then(
+        (chunks) =>
+          resolve({
+            status: response.statusCode,
+            type: response.headers['content-type'],
+            location: response.headers.location,
+            body: Buffer.concat(chunks),
+          }),
+        reject,
+      );
     });
     outgoing.on('error', reject);
     if (body !== undefined) {
@@ -24,7 +28,10 @@ const call = (method, path, body = undefined, type = 'application/json') =>
   });
 const remember = async (name, promise) => {
   const answer = await promise;
-  record.fact(name, { ...answer, body: answer.body.length > 2000 ? record.sha256(answer.body) : answer.body.toString() });
+  record.fact(name, {
+    ...answer,
+    body: answer.body.length > 2000 ? record.sha256(answer.body) : answer.body.toString(),
+  });
 };
 
 await remember('none yet', call('GET', '/items'));
@@ -45,6 +52,10 @@ await remember('upload', call('PUT', '/upload', data, 'application/octet-stream'
 const who = JSON.parse((await call('GET', '/who')).body);
 record.fact('who', who);
 const crowd = await Promise.all(
-  Array.from({ length: 40 }, async (_, i) => (await fetch(`http://127.0.0.1:${port}/items/${i % 30}`)).json()));
-record.fact('crowd', crowd.every(({ name }, i) => name === `item ${i % 30}`));
+  Array.from({ length: 40 }, async (_, i) => (await fetch(`http://127.0.0.1:${port}/items/${i % 30}`)).json()),
+);
+record.fact(
+  'crowd',
+  crowd.every(({ name }, i) => name === `item ${i % 30}`),
+);
 agent.destroy();

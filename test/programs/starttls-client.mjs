@@ -24,7 +24,12 @@ const talk = async (name, size, options = {}) => {
     record.fact(`${name} failure`, record.describeError(failure));
     return;
   }
-  record.fact(`${name} secure`, [secure.authorized, secure.getProtocol(), secure.getPeerCertificate().subject.CN, secure.remoteAddress]);
+  record.fact(`${name} secure`, [
+    secure.authorized,
+    secure.getProtocol(),
+    secure.getPeerCertificate().subject.CN,
+    secure.remoteAddress,
+  ]);
   const data = record.bytes(name, size);
   const hash = createHash('sha256');
   let received = 0;

@@ -6,10 +6,12 @@ import record from './lib/record.cjs';
 const { connections, together = false, host, port } = record.parameters();
 
 /** A resolver that knows one name, with these addresses in this order. */
-const resolver = (addresses) => (_name, { all }, done) => {
-  const known = addresses.map((address) => ({ address, family: net.isIP(address) }));
-  process.nextTick(() => (all ? done(null, known) : done(null, known[0].address, known[0].family)));
-};
+const resolver =
+  (addresses) =>
+  (_name, { all }, done) => {
+    const known = addresses.map((address) => ({ address, family: net.isIP(address) }));
+    process.nextTick(() => (all ? done(null, known) : done(null, known[0].address, known[0].family)));
+  };
 
 const talk = async ({ label, bytes = 1000, names, ...options }) => {
   if (names !== undefined) {

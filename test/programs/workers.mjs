@@ -46,9 +46,10 @@ if (isMainThread) {
   };
   const mainServer = serverIn === 'main' ? {} : undefined;
   const serverWorker = mainServer === undefined ? start('server') : undefined;
-  const { port } = await (serverWorker?.message ?? new Promise((resolve) => {
-    mainServer.server = serve(resolve);
-  }));
+  const { port } = await (serverWorker?.message ??
+    new Promise((resolve) => {
+      mainServer.server = serve(resolve);
+    }));
   let open;
   let clientWorker;
   let outcome;

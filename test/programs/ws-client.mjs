@@ -14,10 +14,11 @@ const talk = async (name, options) => {
   await record.until(socket, 'open');
   record.fact(`${name} extensions`, socket.extensions);
   /** Sends and resolves with what came back. */
-  const echo = (data) => new Promise((resolve) => {
-    socket.once('message', (answer, binary) => resolve([binary, record.sha256(answer)]));
-    socket.send(data);
-  });
+  const echo = (data) =>
+    new Promise((resolve) => {
+      socket.once('message', (answer, binary) => resolve([binary, record.sha256(answer)]));
+      socket.send(data);
+    });
   for (const size of [0, 1, 125, 126, 65535, 65536, 1048576, 5000000]) {
     const data = record.bytes(size, size);
     const [binary, hash] = await echo(data);
@@ -34,7 +35,10 @@ const talk = async (name, options) => {
     socket.send(`message ${i}`);
   }
   await done;
-  record.fact(`${name} in order`, received.every((message, i) => message === `message ${i}`));
+  record.fact(
+    `${name} in order`,
+    received.every((message, i) => message === `message ${i}`),
+  );
   socket.ping('are you there');
   await record.until(socket, 'pong');
   socket.close(4001, 'enough');

@@ -2,7 +2,12 @@
 import { WebSocketServer } from 'ws';
 import record from './lib/record.cjs';
 
-const server = new WebSocketServer({ port: 0, host: '127.0.0.1', perMessageDeflate: { threshold: 100 }, maxPayload: 16 << 20 });
+const server = new WebSocketServer({
+  port: 0,
+  host: '127.0.0.1',
+  perMessageDeflate: { threshold: 100 },
+  maxPayload: 16 << 20,
+});
 let connections = 0;
 server.on('connection', (socket, request) => {
   const label = `accepted ${connections++}`;

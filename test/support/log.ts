@@ -30,17 +30,20 @@ export const withoutPorts = (value: unknown, key = ''): unknown => {
   return value;
 };
 
-const name = (address: unknown, port: unknown): string => `${address} ${port}`;
+const name = (address: unknown, port: unknown): string => `${String(address)} ${String(port)}`;
 
 /** How many of the server's sockets have exactly the names, the other way round, that a client's socket has. */
 export const mirrored = ({ server, client }: PairLogs): number => {
   const ends = new Set(
     Object.values(client.sockets).map(
-      (socket) => `${name(socket['localAddress'], socket['localPort'])} ${name(socket['remoteAddress'], socket['remotePort'])}`,
+      (socket) =>
+        `${name(socket['localAddress'], socket['localPort'])} ${name(socket['remoteAddress'], socket['remotePort'])}`,
     ),
   );
   return Object.values(server.sockets).filter((socket) =>
-    ends.has(`${name(socket['remoteAddress'], socket['remotePort'])} ${name(socket['localAddress'], socket['localPort'])}`),
+    ends.has(
+      `${name(socket['remoteAddress'], socket['remotePort'])} ${name(socket['localAddress'], socket['localPort'])}`,
+    ),
   ).length;
 };
 

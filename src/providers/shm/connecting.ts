@@ -135,17 +135,23 @@ export function endConnect(state: ShmState, socket: ShmSocket, why: ConnectFailu
 /** An ACCEPT came. */
 export function onAccepted(state: ShmState, socket: ShmSocket, calleeData: Uint8Array): void {
   socket.state = 'connected';
-  const into = socket.calleeData;
-  if (into !== null) {
-    const bytes = Math.min(into.len, calleeData.length);
-    into.buf.set(calleeData.subarray(0, bytes));
-    into.len = bytes;
-  }
+  fillCalleeData(socket, calleeData);
   state.signal(socket, FD_CONNECT_BIT, 0);
 }
 
-/** A REFUSE came. */
-export function onRefused(state: ShmState, socket: ShmSocket, code: number): void {
+/** Callee data of an answer, for the switch. */
+function fillCalleeData(socket: ShmSocket, data: Uint8Array): void {
+  const into = socket.calleeData;
+  if (into === null) return;
+  const bytes = Math.min(into.len, data.length);
+  into.buf.set(data.subarray(0, bytes));
+  into.len = bytes;
+}
+
+/** A REFUSE came: a code, and what the condition function said with it. */
+export function onRefused(state: ShmState, socket: ShmSocket, payload: Uint8Array): void {
+  const code = payload[0] ?? 0;
+  fillCalleeData(socket, payload.subarray(1));
   if (code === REFUSE_BUSY) endConnect(state, socket, 'listener-busy');
   else endConnect(state, socket, code === REFUSE_NO_LISTENER ? 'no-companion' : 'listener-refused');
 }

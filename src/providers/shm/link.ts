@@ -29,6 +29,8 @@ export interface LinkHost {
   readonly addon: Addon;
   /** Word 0 of the isolate's block: the event loop is awake. */
   readonly awake: Int32Array;
+  /** Most bytes that a link may leave to its peer at exit (D7). */
+  readonly spillBytesMax: number;
   /** A control record came; `payload` is a copy. Returns what is wrong with it, or null. */
   onRecord(link: Link, kind: number, connection: number, payload: Uint8Array): string | null;
   /** A queued record of the switch's is in the ring (0), or never will be (a WSA code). */
@@ -312,7 +314,7 @@ export class Link {
   /** From now on nothing waits: what the ring cannot hold goes to the spill, in order. */
   beginExit(): void {
     if (!this.open || this.ending || this.#spill !== null) return;
-    this.#spill = new SpillWriter();
+    this.#spill = new SpillWriter(this.#host.spillBytesMax);
     const queue = this.#queue;
     this.#queue = [];
     for (const record of queue) {

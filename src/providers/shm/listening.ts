@@ -138,7 +138,8 @@ export function makeAccept(state: ShmState): LPWSPACCEPT {
     // ACC-2, ACC-3: decided here and now, before the peer is told anything.
     const decision = lpfnCondition(remote, callerData, null, null, local, calleeData, null, dwCallbackData);
     if (decision !== CF_ACCEPT) {
-      refuse(link, connection, REFUSE_REJECTED);
+      const said = calleeData.buf.subarray(0, calleeData.len);
+      link.sendRecord(RECORD_REFUSE, connection, Buffer.concat([Uint8Array.of(REFUSE_REJECTED), said]));
       return failed(lpErrno, decision === CF_REJECT ? WSAECONNREFUSED : WSAEINVAL);
     }
     const socket = state.create(lpErrno);

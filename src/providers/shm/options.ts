@@ -5,6 +5,8 @@ export interface ShmOptions {
   readonly driver: ProxyDriver;
   /** Bytes of each ring of a new link; a power of two, 64 KiB to 16 MiB. */
   readonly ringBytes: number;
+  /** Most bytes that one link may leave to its peer when this process exits (D7). */
+  readonly spillBytesMax: number;
   /** Uids whose processes may pair with this one, both as listener and as connector (D5). */
   readonly allowedUids: ReadonlySet<number>;
   /** Told of links and of what went wrong with them; for observers. */

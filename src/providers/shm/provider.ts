@@ -70,7 +70,7 @@ export function createShmProvider(options: ShmOptions): ProviderModule {
   return {
     protocolInfo: makeProtocolInfo({
       ProviderId: SHM_PROVIDER_ID,
-      szProtocol: 'Sockets Direct shared memory',
+      szProtocol: 'shm',
       dwServiceFlags1:
         XP1_GUARANTEED_DELIVERY | XP1_GUARANTEED_ORDER | XP1_MESSAGE_ORIENTED | XP1_GRACEFUL_CLOSE | XP1_CONNECT_DATA,
     }),

@@ -14,6 +14,7 @@ export function makeLinkHost(state: ShmState): LinkHost {
   return {
     addon: state.addon,
     awake: new Int32Array(state.addon.isolate()),
+    spillBytesMax: state.options.spillBytesMax,
     onSent: (socket, overlapped, error, bytes) => complete(state, socket, overlapped, error, bytes),
     onEarly: (socket) => matchPosted(state, socket),
     onLinkGone: (link, violation) => linkGone(state, link, violation),
@@ -56,11 +57,12 @@ function acceptCame(state: ShmState, link: Link, connection: number, payload: Ui
 
 function refuseCame(state: ShmState, link: Link, connection: number, payload: Uint8Array): string | null {
   const slot = link.slots[connection];
+  if (payload.length > 1 + CONNECT_DATA_BYTES_MAX) return `a REFUSE with ${payload.length} bytes`;
   if (slot === undefined || (slot !== SLOT_CLOSING && slot.state !== 'connecting')) {
     return `a REFUSE for connection ${connection}, which does not connect`;
   }
   link.release(connection);
-  if (slot !== SLOT_CLOSING) onRefused(state, slot, payload[0] ?? 0);
+  if (slot !== SLOT_CLOSING) onRefused(state, slot, payload);
   return null;
 }
 

@@ -5,13 +5,16 @@
 import { RECORD_HEADER_BYTES } from './layout.js';
 import { RECORD_BROKEN, RECORD_FOUND, RECORD_NONE, type RecordSource } from './record-source.js';
 
-/** Most bytes that one link's spill may hold. */
-export const SPILL_BYTES_MAX = 64 * 1024 * 1024;
-
 /** Gathers records while the process exits. */
 export class SpillWriter {
+  readonly #bytesMax: number;
   #parts: Uint8Array[] = [];
   bytes = 0;
+
+  /** `bytesMax`: the budget of one link. */
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
 
   /** Adds a record made of `count` buffers; false if the budget is spent. */
   add(kind: number, connection: number, buffers: readonly { len: number; buf: Uint8Array }[], count: number): boolean {
@@ -19,7 +22,7 @@ export class SpillWriter {
     for (let i = 0; i < count; i++) payload += buffers[i]!.len;
     const size = RECORD_HEADER_BYTES + payload;
     const padded = (size + 15) & ~15;
-    if (this.bytes + padded > SPILL_BYTES_MAX) return false;
+    if (this.bytes + padded > this.#bytesMax) return false;
     const record = new Uint8Array(padded);
     const view = new DataView(record.buffer);
     view.setUint32(0, size, true);

@@ -4,8 +4,16 @@
 // error codes and its addresses; never times, chunk sizes or how often a 'drain' came.
 const { createCipheriv, createHash } = require('node:crypto');
 
-const SOCKET_EVENTS = ['connectionAttempt', 'connectionAttemptFailed', 'connect', 'ready', 'secureConnect', 'end',
-  'finish', 'timeout'];
+const SOCKET_EVENTS = [
+  'connectionAttempt',
+  'connectionAttemptFailed',
+  'connect',
+  'ready',
+  'secureConnect',
+  'end',
+  'finish',
+  'timeout',
+];
 const log = { facts: {}, sockets: {} };
 const groups = new Set();
 
@@ -14,7 +22,7 @@ const ready = (info) => {
   process.stdout.write(`ready ${JSON.stringify(info)}\n`);
 };
 
-/** Keeps a fact of this run under a name. Called twice with one name, it is a mistake of the program. */
+/** Keeps a fact of this run under a name, once; a function is asked for it at the end of the process. */
 const fact = (name, value) => {
   if (name in log.facts) {
     throw new Error(`the fact ${name} was recorded twice`);
@@ -148,8 +156,27 @@ const settled = async (read) => {
 
 process.once('exit', () => {
   foldGroups();
+  for (const [name, value] of Object.entries(log.facts)) {
+    if (typeof value === 'function') {
+      log.facts[name] = value();
+    }
+  }
   process.stdout.write(`log ${JSON.stringify(log)}\n`);
 });
 
-module.exports = { addresses, bytes, delay, describeError, fact, note, onStop, parameters, ready, settled, sha256, until, watch,
-  watchGroup };
+module.exports = {
+  addresses,
+  bytes,
+  delay,
+  describeError,
+  fact,
+  note,
+  onStop,
+  parameters,
+  ready,
+  settled,
+  sha256,
+  until,
+  watch,
+  watchGroup,
+};

@@ -12,7 +12,7 @@ export interface Line {
   readonly [key: string]: unknown;
 }
 
-export class IsolateProcess implements AsyncDisposable {
+export class IsolateProcess {
   readonly #child: ChildProcess;
   readonly #ended: Promise<unknown>;
   #stdout = '';
@@ -59,7 +59,7 @@ export class IsolateProcess implements AsyncDisposable {
     return this.#child.exitCode;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  async kill(): Promise<void> {
     this.#child.kill('SIGKILL');
     await this.#ended;
   }

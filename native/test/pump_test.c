@@ -1,0 +1,279 @@
+/* The pump with an injected clock and a program made of a few switches. Also: a peer that lies. */
+#include "../core/pump.h"
+
+#include <string.h>
+
+#include "test.h"
+
+#define LINKS 4
+
+typedef struct end {
+  sd_pump *pump;
+  sd_direction rx, tx;
+  uint32_t state[SD_STATE_WORDS];
+  sd_pump_link link;
+  int drains, stalled, ended;
+  enum { CONSUME, IGNORE, LIE, REMOVE_SELF, REMOVE_OTHER } manner;
+  struct end *other;
+} end;
+
+static uint64_t now;
+static uint64_t tick = 50;
+static uint64_t clock_fake(void) { return now += tick; }
+
+static void on_event(void *owner, sd_pump_event event) {
+  end *self = owner;
+  if (event == SD_PUMP_STALLED) self->stalled++;
+  if (event == SD_PUMP_ENDED) self->ended++;
+  if (event != SD_PUMP_DRAIN) return;
+  self->drains++;
+  if (self->manner == IGNORE) return;
+  if (self->manner == LIE) { /* the peer moves its tail whenever we look, the program finds nothing it may consume */
+    atomic_fetch_add(&self->rx.tail, 16);
+    return;
+  }
+  self->state[SD_STATE_RX_HEAD] = sd_ring_tail(&self->rx);
+  sd_ring_consume(&self->rx, self->state[SD_STATE_RX_HEAD]);
+  if (self->state[SD_STATE_TX_WAITING]) {
+    self->state[SD_STATE_TX_HEAD_SEEN] = atomic_load(&self->tx.head);
+    self->state[SD_STATE_TX_WAITING] = 0;
+  }
+  if (self->manner == REMOVE_SELF) sd_pump_remove(self->pump, &self->link);
+  if (self->manner == REMOVE_OTHER) sd_pump_remove(self->pump, &self->other->link);
+}
+
+static void setup(sd_pump *pump, end *ends, int count, uint32_t spin) {
+  now = 1000000;
+  sd_pump_init(pump, on_event, clock_fake, spin);
+  memset(ends, 0, sizeof *ends * (size_t)count);
+  for (int i = 0; i < count; i++) {
+    ends[i].pump = pump;
+    ends[i].other = &ends[(i + 1) % count];
+    ends[i].link = (sd_pump_link){.rx = &ends[i].rx, .tx = &ends[i].tx, .state = ends[i].state, .owner = &ends[i]};
+    CHECK_EQUAL(sd_pump_add(pump, &ends[i].link), 0);
+  }
+}
+
+static void arrive(end *to) { sd_ring_publish(&to->rx, sd_ring_tail(&to->rx) + 16); }
+
+static int turns_until_asleep(sd_pump *pump, int most) {
+  int turns = 0;
+  while (pump->awake && turns < most) {
+    sd_pump_turn(pump);
+    turns++;
+  }
+  return turns;
+}
+
+static void without_spinning_it_sleeps_at_once(void) {
+  sd_pump pump;
+  end ends[LINKS];
+  setup(&pump, ends, LINKS, 0);
+  arrive(&ends[2]);
+  CHECK_EQUAL(turns_until_asleep(&pump, 10), 1);
+  CHECK_EQUAL(ends[2].drains, 1);
+  for (int i = 0; i < LINKS; i++) CHECK_EQUAL(ends[i].rx.sleeping, 1);
+  sd_pump_wake(&pump); /* nothing to gain */
+  CHECK(!pump.awake);
+  arrive(&ends[1]);
+  CHECK(sd_ring_take_doorbell(&ends[1].rx));
+  CHECK(!sd_ring_take_doorbell(&ends[1].rx)); /* rung once */
+  sd_pump_bell(&pump, &ends[1].link);
+  CHECK_EQUAL(ends[1].drains, 1);
+  CHECK(pump.awake);
+  for (int i = 0; i < LINKS; i++) CHECK_EQUAL(ends[i].rx.sleeping, 0);
+  CHECK_EQUAL(turns_until_asleep(&pump, 10), 1);
+  CHECK_EQUAL(ends[1].rx.sleeping, 1);
+  CHECK_EQUAL(pump.stats.spins, 0);
+  sd_pump_free(&pump);
+}
+
+static void with_spinning_it_stays_for_a_while(void) {
+  sd_pump pump;
+  end ends[1];
+  setup(&pump, ends, 1, 100000);
+  uint64_t started = now;
+  int turns = turns_until_asleep(&pump, 100000);
+  CHECK(turns > 5);
+  CHECK(now - started > 90000 && now - started < 130000);
+  CHECK_EQUAL(pump.stats.spins, 1);
+  CHECK_EQUAL(pump.stats.spin_hits, 0);
+  for (int i = 0; i < 10; i++) { /* nothing ever comes: it stops trying */
+    sd_pump_wake(&pump);
+    CHECK(pump.awake);
+    turns_until_asleep(&pump, 100000);
+  }
+  started = now;
+  sd_pump_wake(&pump);
+  turns_until_asleep(&pump, 100000);
+  CHECK(now - started < 5000);
+  sd_pump_free(&pump);
+}
+
+/* A doorbell that brings nothing neither makes the loop spin nor teaches it to. */
+static void empty_doorbells_cost_little(void) {
+  sd_pump pump;
+  end ends[1];
+  setup(&pump, ends, 1, 100000);
+  turns_until_asleep(&pump, 100000);
+  uint64_t spins = pump.stats.spins;
+  for (int i = 0; i < 1000; i++) {
+    sd_pump_bell(&pump, &ends[0].link);
+    CHECK_EQUAL(turns_until_asleep(&pump, 10), 1);
+  }
+  CHECK_EQUAL(pump.stats.spins, spins);
+  CHECK_EQUAL(ends[0].drains, 0);
+  sd_pump_free(&pump);
+}
+
+static void one_turn_is_bounded(void) {
+  sd_pump pump;
+  end ends[2];
+  setup(&pump, ends, 2, 100000);
+  for (int i = 0; i < 1000; i++) {
+    int before = ends[0].drains;
+    arrive(&ends[0]);
+    ends[0].manner = CONSUME;
+    sd_pump_turn(&pump);
+    CHECK(ends[0].drains - before <= (int)SD_PUMP_BUDGET);
+  }
+  sd_pump_free(&pump);
+}
+
+static void a_stuck_link_is_given_up(int manner) {
+  sd_pump pump;
+  end ends[2];
+  setup(&pump, ends, 2, 100000);
+  ends[0].manner = manner;
+  arrive(&ends[0]);
+  int turns = 0;
+  while (ends[0].stalled == 0 && turns < 1000) {
+    int before = ends[0].drains, others = ends[1].drains;
+    arrive(&ends[1]); /* the other link is served all the while */
+    sd_pump_turn(&pump);
+    CHECK(ends[0].drains - before <= 1);
+    CHECK_EQUAL(ends[1].drains - others, 1);
+    CHECK(pump.awake || ends[0].stalled);
+    turns++;
+  }
+  CHECK_EQUAL(turns, SD_PUMP_STALL_MAX);
+  CHECK_EQUAL(ends[0].stalled, 1);
+  CHECK(!ends[0].link.attached);
+  turns_until_asleep(&pump, 100000);
+  CHECK(!pump.awake);
+  CHECK_EQUAL(ends[0].stalled, 1);
+  sd_pump_free(&pump);
+}
+
+static void space_is_work_too(void) {
+  sd_pump pump;
+  end ends[1];
+  setup(&pump, ends, 1, 0);
+  turns_until_asleep(&pump, 10);
+  ends[0].state[SD_STATE_TX_WAITING] = 1;
+  sd_ring_set_waiting(&ends[0].tx);
+  sd_ring_consume(&ends[0].tx, 64);
+  CHECK(sd_ring_take_space_doorbell(&ends[0].tx, &ends[0].rx));
+  CHECK(!sd_ring_take_space_doorbell(&ends[0].tx, &ends[0].rx));
+  sd_pump_bell(&pump, &ends[0].link);
+  CHECK_EQUAL(ends[0].drains, 1);
+  CHECK_EQUAL(ends[0].state[SD_STATE_TX_HEAD_SEEN], 64);
+  turns_until_asleep(&pump, 10);
+  ends[0].manner = IGNORE; /* the peer's head moves, the program does not care: bounded as well */
+  ends[0].state[SD_STATE_TX_WAITING] = 1;
+  sd_ring_consume(&ends[0].tx, 128);
+  sd_pump_bell(&pump, &ends[0].link);
+  CHECK(turns_until_asleep(&pump, 1000) <= (int)SD_PUMP_STALL_MAX + 1);
+  CHECK_EQUAL(ends[0].stalled, 1);
+  sd_pump_free(&pump);
+}
+
+static void the_end_comes_after_the_data(void) {
+  sd_pump pump;
+  end ends[2];
+  setup(&pump, ends, 2, 0);
+  turns_until_asleep(&pump, 10);
+  arrive(&ends[0]);
+  sd_pump_end(&pump, &ends[0].link);
+  sd_pump_end(&pump, &ends[1].link);
+  CHECK(pump.awake);
+  CHECK(ends[0].ended == 0 && ends[1].ended == 0);
+  CHECK(turns_until_asleep(&pump, 10) <= 2);
+  CHECK(ends[0].ended == 1 && ends[1].ended == 1);
+  CHECK_EQUAL(ends[0].drains, 1);
+  CHECK_EQUAL(ends[1].drains, 0);
+  CHECK_EQUAL(pump.count, 0);
+  sd_pump_free(&pump);
+  /* A "dead" peer that goes on writing is not listened to for ever. */
+  setup(&pump, ends, 1, 0);
+  ends[0].manner = LIE;
+  arrive(&ends[0]);
+  sd_pump_end(&pump, &ends[0].link);
+  CHECK(turns_until_asleep(&pump, 100) < 10);
+  CHECK_EQUAL(ends[0].ended, 1);
+  sd_pump_free(&pump);
+}
+
+static void links_may_go_while_draining(void) {
+  for (int manner = REMOVE_SELF; manner <= REMOVE_OTHER; manner++) {
+    for (int which = 0; which < LINKS; which++) {
+      sd_pump pump;
+      end ends[LINKS];
+      setup(&pump, ends, LINKS, 0);
+      ends[which].manner = manner;
+      for (int i = 0; i < LINKS; i++) arrive(&ends[i]);
+      turns_until_asleep(&pump, 10);
+      CHECK(!pump.awake);
+      CHECK_EQUAL(pump.count, LINKS - 1);
+      int drained = 0;
+      for (int i = 0; i < LINKS; i++) {
+        CHECK(ends[i].drains == 1 || !ends[i].link.attached);
+        drained += ends[i].drains;
+      }
+      CHECK(drained >= LINKS - 1);
+      sd_pump_free(&pump);
+    }
+  }
+}
+
+/* Every shared word takes random values all the time; the pump must come to an end each turn, and stay whole. */
+static void anything(void) {
+  sd_pump pump;
+  end ends[LINKS];
+  uint32_t seed = 4711;
+  setup(&pump, ends, LINKS, 20000);
+  for (int round = 0; round < 50000; round++) {
+    end *victim = &ends[test_random(&seed) % LINKS];
+    _Atomic uint32_t *words[] = {&victim->rx.tail, &victim->rx.head, &victim->rx.sleeping, &victim->rx.waiting,
+                                 &victim->tx.tail, &victim->tx.head, &victim->tx.sleeping, &victim->tx.waiting};
+    atomic_store(words[test_random(&seed) % 8], test_random(&seed));
+    victim->manner = test_random(&seed) % 3;
+    victim->state[SD_STATE_TX_WAITING] = test_random(&seed) & 1;
+    switch (test_random(&seed) % 8) {
+      case 0: sd_pump_bell(&pump, &victim->link); break;
+      case 1: sd_pump_wake(&pump); break;
+      case 2: sd_pump_remove(&pump, &victim->link); break;
+      case 3: sd_pump_end(&pump, &victim->link); break;
+      case 4:
+        if (!victim->link.attached) CHECK_EQUAL(sd_pump_add(&pump, &victim->link), 0);
+        break;
+      default: sd_pump_turn(&pump);
+    }
+    CHECK(pump.count <= LINKS);
+    for (size_t i = 0; i < pump.count; i++) CHECK(pump.links[i]->index == i && pump.links[i]->attached);
+  }
+  sd_pump_free(&pump);
+}
+
+void test_pump(void) {
+  without_spinning_it_sleeps_at_once();
+  with_spinning_it_stays_for_a_while();
+  empty_doorbells_cost_little();
+  one_turn_is_bounded();
+  a_stuck_link_is_given_up(IGNORE);
+  a_stuck_link_is_given_up(LIE);
+  space_is_work_too();
+  the_end_comes_after_the_data();
+  links_may_go_while_draining();
+  anything();
+}

@@ -1,0 +1,87 @@
+#include "../core/spin.h"
+
+#include "test.h"
+
+static void never_when_off(void) {
+  sd_spin spin;
+  sd_spin_init(&spin, 0);
+  for (int i = 0; i < 1000; i++) {
+    CHECK_EQUAL(sd_spin_begin(&spin), 0);
+    sd_spin_woken(&spin, 1);
+    sd_spin_paid(&spin, 1);
+  }
+}
+
+static void decays_when_in_vain(void) {
+  sd_spin spin;
+  sd_spin_init(&spin, 200000);
+  uint64_t spent = 0;
+  int spins = 0;
+  for (int i = 0; i < 20; i++) {
+    uint32_t window = sd_spin_begin(&spin);
+    if (window == 0) break;
+    spent += window;
+    spins++;
+    sd_spin_failed(&spin);
+  }
+  CHECK(spins < 8);
+  CHECK(spent < 400000);
+  CHECK_EQUAL(spin.window, 0);
+}
+
+static void probes_now_and_then(void) {
+  sd_spin spin;
+  sd_spin_init(&spin, 100000);
+  while (sd_spin_begin(&spin) != 0) sd_spin_failed(&spin);
+  unsigned probes = 0;
+  uint64_t spent = 0;
+  for (unsigned i = 0; i < 10 * SD_SPIN_PROBE_EVERY; i++) {
+    uint32_t window = sd_spin_begin(&spin);
+    if (window == 0) continue;
+    probes++;
+    spent += window;
+    sd_spin_failed(&spin);
+  }
+  CHECK(probes >= 9 && probes <= 10);
+  CHECK(spent <= 10 * 100000);
+}
+
+static void grows_when_it_pays(void) {
+  sd_spin spin;
+  sd_spin_init(&spin, 200000);
+  while (sd_spin_begin(&spin) != 0) sd_spin_failed(&spin);
+  sd_spin_woken(&spin, 5000000); /* far too late to have been worth it */
+  CHECK_EQUAL(spin.window, 0);
+  sd_spin_woken(&spin, 60000); /* would have been worth it */
+  CHECK(spin.window >= 120000 && spin.window <= 200000);
+  sd_spin_paid(&spin, 1000000); /* later than the clock should allow: never above max */
+  CHECK_EQUAL(spin.window, 200000);
+  for (int i = 0; i < 1000; i++) sd_spin_paid(&spin, 500);
+  CHECK(spin.window < 20000); /* quick answers need no long window */
+  CHECK(spin.window > 1000);
+}
+
+static void is_bounded(void) {
+  sd_spin spin;
+  uint32_t seed = 7;
+  sd_spin_init(&spin, UINT32_MAX);
+  CHECK_EQUAL(spin.max, SD_SPIN_MAX_NS);
+  for (int i = 0; i < 100000; i++) {
+    uint32_t window = sd_spin_begin(&spin);
+    CHECK(window <= SD_SPIN_MAX_NS);
+    uint64_t waited = (uint64_t)test_random(&seed) << (test_random(&seed) % 32);
+    switch (test_random(&seed) % 3) {
+      case 0: sd_spin_paid(&spin, waited); break;
+      case 1: sd_spin_woken(&spin, waited); break;
+      default: sd_spin_failed(&spin);
+    }
+  }
+}
+
+void test_spin(void) {
+  never_when_off();
+  decays_when_in_vain();
+  probes_now_and_then();
+  grows_when_it_pays();
+  is_bounded();
+}

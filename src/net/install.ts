@@ -1,0 +1,104 @@
+/** Puts the switch under `node:net` in this isolate, once. */
+import { rememberRoot } from './async-context.js';
+import { type HandleEnvironment, setHandleEnvironment } from './handle-base.js';
+import { completeHybridPrototype } from './handle.js';
+import { guardHandlePassing } from './handle-passing.js';
+import { interceptClose } from './intercept-close.js';
+import { interceptConnect, type PendingConnect } from './intercept-connect.js';
+import { type Companion, interceptListen } from './intercept-listen.js';
+import { type InternalsReason, type NodeInternals, reachInternals } from './internals.js';
+import { watchTls } from './native-consumers.js';
+import { PatchSet } from './patch.js';
+import type { Hold, SwitchPort } from './port.js';
+import { type RouteObserver, RouteTable } from './route.js';
+import { selfTest } from './self-test.js';
+
+/** What the composition root gives beside the switch. */
+export interface NetOptions {
+  readonly hold: Hold;
+  readonly observer?: RouteObserver;
+}
+
+/** The switch under `net`. */
+export interface InstalledNet {
+  readonly routes: RouteTable;
+  /** The listening handles of this isolate that passed through `listen` since. */
+  listeners(): Iterable<Companion>;
+  /** Takes all patches back; sockets that are on the SAN stay there. For tests. */
+  restore(): void;
+}
+
+/** The answer of {@link install}. */
+export type InstallResult =
+  | { readonly ok: true; readonly net: InstalledNet }
+  | { readonly ok: false; readonly reason: InternalsReason; readonly detail: string };
+
+/** Marks an isolate whose `net` is taken, so that a second copy of this package leaves it alone. */
+const MARK = Symbol.for('sockets-direct.net');
+
+let installed: InstallResult | null = null;
+
+/** Installs, or says why not. A second call changes nothing and answers as the first. */
+export function install(port: SwitchPort, options: NetOptions): InstallResult {
+  installed ??= tryInstall(port, options);
+  return installed;
+}
+
+function tryInstall(port: SwitchPort, options: NetOptions): InstallResult {
+  if (MARK in process) {
+    return { ok: false, reason: 'bindings-unavailable', detail: 'another copy of sockets-direct is in this isolate' };
+  }
+  const reached = reachInternals();
+  if (!reached.ok) return reached;
+  const { internals } = reached;
+  const wrong = testNode(internals);
+  if (wrong !== null) return { ok: false, reason: 'node-unknown', detail: `the self-test stumbles over ${wrong}` };
+  return { ok: true, net: patch(internals, port, options) };
+}
+
+function testNode(internals: NodeInternals): string | null {
+  setHandleEnvironment({ internals, hold: nothing, onOpened: nothing, onClosed: nothing });
+  completeHybridPrototype();
+  rememberRoot();
+  return selfTest(internals);
+}
+
+function nothing(): void {
+  // The self-test's handles keep nothing alive and are on no list.
+}
+
+function patch(internals: NodeInternals, port: SwitchPort, options: NetOptions): InstalledNet {
+  const patches = new PatchSet();
+  const routes = new RouteTable(internals, options.observer ?? null);
+  const pending = new Map<object, PendingConnect>();
+  const listeners = new Map<object, Companion>();
+  const taken = new WeakSet();
+  let guarded = false;
+  const environment: HandleEnvironment = {
+    internals,
+    hold: options.hold,
+    onOpened(handle) {
+      if (!guarded) guardHandlePassing(patches, internals);
+      guarded = true;
+      routes.openSan(handle);
+    },
+    onClosed(handle) {
+      routes.closeSan(handle);
+    },
+  };
+  setHandleEnvironment(environment);
+  watchTls(patches, internals.tlsWrap, taken, (handle) => pending.get(handle)?.divert('tls-client'));
+  interceptClose(patches, { internals, routes, pending, listeners });
+  interceptListen(patches, { internals, port, routes, listeners });
+  interceptConnect(patches, { internals, port, hold: options.hold, routes, taken, pending });
+  Object.defineProperty(process, MARK, { value: true, configurable: true });
+  return {
+    routes,
+    listeners: () => listeners.values(),
+    restore() {
+      patches.restore();
+      Reflect.deleteProperty(process, MARK);
+      installed = null;
+    },
+  };
+}

@@ -1,0 +1,49 @@
+/**
+ * The end of a TCP handle: `TCP.prototype` gets a `close` of its own over the inherited one, and `reset`, so that what
+ * hangs on the handle ends with it: a connect under way, a companion, an entry in the list of routes.
+ */
+import type { PendingConnect } from './intercept-connect.js';
+import type { Companion } from './intercept-listen.js';
+import type { NodeInternals } from './internals.js';
+import type { TcpHandle } from './node-shapes.js';
+import type { PatchSet } from './patch.js';
+import type { RouteTable } from './route.js';
+
+/** What hangs on TCP handles; one per installation. */
+export interface CloseContext {
+  readonly internals: NodeInternals;
+  readonly routes: RouteTable;
+  readonly pending: ReadonlyMap<object, PendingConnect>;
+  readonly listeners: ReadonlyMap<object, Companion>;
+}
+
+/** Patches both ways to close a TCP handle. */
+export function interceptClose(patches: PatchSet, context: CloseContext): void {
+  const { pending, listeners, routes } = context;
+  const { prototype } = context.internals.TCP;
+  patches.method<(this: TcpHandle, callback?: (() => void) | null) => void>(
+    prototype,
+    'close',
+    (original) =>
+      function close(this: TcpHandle, callback) {
+        const connect = pending.get(this);
+        if (connect !== undefined) {
+          connect.close(original, callback);
+          return;
+        }
+        listeners.get(this)?.close();
+        routes.closeTcp(this);
+        original.call(this, callback);
+      },
+  );
+  patches.method<(this: TcpHandle, callback?: (() => void) | null) => number>(
+    prototype,
+    'reset',
+    (original) =>
+      function reset(this: TcpHandle, callback) {
+        const result = original.call(this, callback);
+        if (result === 0) routes.closeTcp(this);
+        return result;
+      },
+  );
+}

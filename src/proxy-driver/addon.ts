@@ -1,0 +1,139 @@
+/**
+ * The native addon's surface, as native/napi exports it (D11): plain functions that return a result or a negative
+ * errno. They throw for programmer errors only (wrong types, ranges, numbers nobody gave out), never because of the
+ * system or a peer.
+ */
+
+/** What {@link Addon.abi} must be; raised together with `SD_ABI` in native/napi/isolate.h. */
+export const ADDON_ABI = 1;
+
+/** Words of the block that {@link Addon.linkAttach} returns; C reads them, JavaScript writes them. */
+export const STATE_RX_HEAD = 0;
+export const STATE_TX_WAITING = 1;
+export const STATE_TX_HEAD_SEEN = 2;
+
+/** Word of the block that {@link Addon.isolate} returns; C writes it. 0: call `wake()` after sending. */
+export const ISOLATE_AWAKE = 0;
+
+/** Counters since the addon was loaded into this isolate. */
+export interface LoopStats {
+  /** Turns of the event loop in which the links were looked at. */
+  turns: number;
+  /** Calls of a link's `drain`. */
+  drains: number;
+  /** Doorbells received. */
+  bells: number;
+  /** Doorbells sent. */
+  bellsSent: number;
+  /** Quiet periods in which the loop kept looking instead of sleeping. */
+  spins: number;
+  /** Those in which looking found something. */
+  spinHits: number;
+  /** Times the loop was allowed to block. */
+  sleeps: number;
+}
+
+export type AcceptCallback = (fd: number, uid: number, gid: number, pid: number) => void;
+export type PacketCallback = (bytes: Uint8Array, fd: number) => void;
+export type ClosedCallback = (errno: number) => void;
+export type AddressCallback = (
+  added: boolean,
+  family: 4 | 6,
+  address: string,
+  prefix: number,
+  ifindex: number,
+  ifname: string,
+) => void;
+
+/** Memory (D5, PD-9, PD-11, PD-12). */
+export interface MemoryAddon {
+  /** A sealed, zeroed memfd of `bytes` bytes: its descriptor, or -errno. */
+  allocate(bytes: number): number;
+  /**
+   * Maps a descriptor, own or received, after checking it: seals (-EPERM), exact size or not a memfd (-EINVAL), huge
+   * pages (-EMEDIUMTYPE). The descriptor stays the caller's. The buffer must be given to {@link release}.
+   */
+  map(fd: number, bytes: number): ArrayBuffer | number;
+  /** Detaches the buffer and unmaps, once no link uses it. 0; -EINVAL if it is not ours or was released before. */
+  release(memory: ArrayBuffer): number;
+  /** Closes a descriptor. 0 or -errno. */
+  close(fd: number): number;
+}
+
+/** Control connections and links (D3, D4). */
+export interface LinkAddon {
+  /** Listens under an abstract name, at most 107 bytes. The listener's number, or -errno (-EADDRINUSE). */
+  listen(name: string, backlog: number, onAccept: AcceptCallback): number;
+  unlisten(listener: number): number;
+  /** A control connection: its descriptor, or -errno (-ECONNREFUSED nobody, -EAGAIN its queue is full). */
+  connect(name: string): number;
+  /** `out[0..2]` = uid, gid, pid of the peer when it connected (SO_PEERCRED). 0 or -errno. */
+  credentials(fd: number, out: Int32Array): number;
+  /**
+   * Registers a control connection; owns the descriptor if it succeeds. `self` is `this` of the callbacks and their
+   * async resource. The link's number, or -errno: then the descriptor is still the caller's.
+   *
+   * `onPacket`: a control packet (not a doorbell), at most 512 bytes, and the descriptor that came with it or -1; both
+   * are the callee's. `onClosed`: once, the link is over: 0 the peer is gone and what it had published is drained, else
+   * -errno (-EPROTO: it broke the rules). {@link linkClose} is still to be called.
+   */
+  linkOpen(fd: number, self: object, onPacket: PacketCallback, onClosed: ClosedCallback): number;
+  /** One packet, 1 to 512 bytes, with a descriptor or -1. Bytes sent, or -errno; never waits. */
+  linkSend(link: number, bytes: Uint8Array, fd: number): number;
+  /**
+   * Starts the rings. `drain` is called whenever there is work and is to consume one run of messages. Role 0 is the
+   * connector's (writes direction 0). Returns the private block of 16 words, see STATE_…
+   */
+  linkAttach(link: number, memory: ArrayBuffer, role: 0 | 1, ringBytes: number, drain: () => void): ArrayBuffer;
+  /** Sends the doorbell. */
+  linkBell(link: number): void;
+  /** Closes the control connection now; no callback follows. The memory is released separately. */
+  linkClose(link: number): number;
+}
+
+/** Event loop (D6). */
+export interface LoopAddon {
+  /** The block of 16 words of this isolate, see {@link ISOLATE_AWAKE}. */
+  isolate(): ArrayBuffer;
+  /** The program sent something while the loop was not looking: look for the answer. */
+  wake(): void;
+  /** Most microseconds to look before sleeping, 0 to 200. */
+  setSpin(maxMicroseconds: number): void;
+  /** Counts sockets that keep the loop alive. */
+  hold(delta: number): void;
+  loopStats(): LoopStats;
+}
+
+/** Questions to the kernel (D4, D12, ADDR-1 … ADDR-13). */
+export interface KernelAddon {
+  /**
+   * The listener that TCP would reach from `local` to `remote`: 0 and `out` = cookie, uid, inode, state; -ENOENT none.
+   */
+  diag(
+    family: 4 | 6,
+    remote: string,
+    remotePort: number,
+    local: string,
+    localPort: number,
+    out: BigUint64Array,
+  ): number;
+  /** `out[0]` = the kernel's own, never reused name of a socket (SO_COOKIE). 0 or -errno. */
+  cookie(fd: number, out: BigUint64Array): number;
+  /** 1 the route is local, 0 it is not, or -errno; `out.source` = the preferred source address, '' if not said. */
+  route(remote: string, out: { source: string }): number;
+  /** A TCP socket bound without SO_REUSEADDR: its descriptor, or -errno (-EADDRINUSE). Port 0: any. */
+  reserve(family: 4 | 6, address: string, port: number): number;
+  /** What a socket is bound to. 0 or -errno. */
+  sockname(fd: number, out: { address: string; port: number; family: number }): number;
+  /**
+   * Follows the addresses of this host. All current ones are reported, then `onReplayed`, before this returns
+   * (ADDR-2); changes as they happen. `onReplayed` comes again when notices were lost and the list was read anew.
+   * 0 or -errno (-EBUSY: watching already).
+   */
+  watchAddresses(onChange: AddressCallback, onReplayed: () => void): number;
+  unwatchAddresses(): void;
+}
+
+export interface Addon extends MemoryAddon, LinkAddon, LoopAddon, KernelAddon {
+  readonly abi: number;
+}

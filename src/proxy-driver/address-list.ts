@@ -1,0 +1,102 @@
+/** The addresses that the shm provider can serve: all of this host's (D4, ADDR-1 … ADDR-7). */
+import type { KernelAddon } from './addon.js';
+
+/** Winsock's numbers of the address families; the SPI's own constants are not ours to import. */
+const AF_INET = 2;
+const AF_INET6 = 23;
+
+/** One address, in the shape of the SPI's SOCKADDR. No mask (ADDR-8). */
+export interface NicSockaddr {
+  sa_family: number;
+  sin_port: number;
+  sin_addr: string;
+  /** Interface index of a link-local IPv6 address. */
+  sin6_scope_id?: number;
+}
+
+/** One address with the interface it is on (ADDR-2: address and device). */
+export interface NicAddress {
+  readonly family: 4 | 6;
+  readonly address: string;
+  readonly prefix: number;
+  readonly ifindex: number;
+  readonly ifname: string;
+}
+
+export class AddressList {
+  readonly #addon: KernelAddon;
+  readonly #addresses = new Map<string, NicAddress>();
+  readonly #watchers = new Set<() => void>();
+  #watching = false;
+  #scheduled = false;
+
+  constructor(addon: KernelAddon) {
+    this.#addon = addon;
+  }
+
+  /**
+   * Registers for notices (ADDR-1). The replay (ADDR-2) is complete when this returns. 0 or -errno; again: no effect.
+   */
+  open(): number {
+    if (this.#watching) return 0;
+    const result = this.#addon.watchAddresses(
+      (added, family, address, prefix, ifindex, ifname) => {
+        const key = `${address}/${prefix}%${ifindex}`;
+        if (added) this.#addresses.set(key, { family, address, prefix, ifindex, ifname });
+        else this.#addresses.delete(key);
+        if (this.#watching) this.#notify();
+      },
+      () => undefined, // what a later replay finds changed is reported like any other change
+    );
+    this.#watching = result === 0;
+    return result;
+  }
+
+  close(): void {
+    if (this.#watching) this.#addon.unwatchAddresses();
+    this.#watching = false;
+    this.#addresses.clear();
+    this.#watchers.clear();
+  }
+
+  /** All current addresses, in the order in which the kernel reported them. */
+  entries(): NicAddress[] {
+    return [...this.#addresses.values()];
+  }
+
+  /** The list for SIO_ADDRESS_LIST_QUERY (ADDR-7): every address once, port 0. */
+  sockaddrs(): NicSockaddr[] {
+    const seen = new Map<string, NicSockaddr>();
+    for (const { family, address, ifindex } of this.#addresses.values()) {
+      const scope = isLinkLocal(family, address) ? ifindex : 0;
+      const entry: NicSockaddr = { sa_family: family === 4 ? AF_INET : AF_INET6, sin_port: 0, sin_addr: address };
+      if (scope !== 0) entry.sin6_scope_id = scope;
+      seen.set(`${address}%${scope}`, entry);
+    }
+    return [...seen.values()];
+  }
+
+  /** Calls back after changes, once for those that come together. Returns what ends it. */
+  watch(onChange: () => void): () => void {
+    const entry = (): void => onChange();
+    this.#watchers.add(entry);
+    return () => {
+      this.#watchers.delete(entry);
+    };
+  }
+
+  #notify(): void {
+    if (this.#scheduled || this.#watchers.size === 0) return;
+    this.#scheduled = true;
+    // Not unreferenced: a program that has this left to do is about to end anyway, and it is over in this turn.
+    setImmediate(() => {
+      this.#scheduled = false;
+      for (const watcher of [...this.#watchers]) watcher();
+    });
+  }
+}
+
+/** fe80::/10, which means nothing without its interface. */
+function isLinkLocal(family: 4 | 6, address: string): boolean {
+  return family === 6 && /^fe[89ab]/i.test(address);
+}

@@ -1,0 +1,19 @@
+/** The name space of companion listeners: abstract Unix sockets, version 1 (D4). */
+
+/** How many processes may serve one listening TCP socket. */
+export const COMPANIONS_MAX = 16;
+
+/** The native address of a listening TCP socket's n-th companion: named after the socket's cookie, which is never reused. */
+export function companionName(cookie: bigint, n: number): string {
+  return `sockets-direct/1/${cookie}.${n}`;
+}
+
+const PATTERN = /^sockets-direct\/1\/(\d{1,20})\.(\d{1,2})$/;
+
+/** The way back (ADDR-12); null: not a companion's name. */
+export function parseCompanionName(name: string): { cookie: bigint; n: number } | null {
+  const match = PATTERN.exec(name);
+  if (match === null) return null;
+  const [, cookie = '', n = ''] = match;
+  return { cookie: BigInt(cookie), n: Number(n) };
+}

@@ -1,0 +1,64 @@
+/** What `sockets-direct ss` is told about this isolate. */
+import { threadId } from 'node:worker_threads';
+import { packageInfo } from '../config/index.js';
+import type { InstalledNet, LiveConnection } from '../net/index.js';
+import { type ConnectionSnapshot, SNAPSHOT_FORMAT, type Snapshot, type Stats } from '../observe/index.js';
+import type { SOCKADDR } from '../spi/index.js';
+import type { RouteReason, Switch } from '../switch/index.js';
+import { endpoint } from './observer.js';
+
+export interface SnapshotInput {
+  readonly on: boolean;
+  readonly reason: RouteReason | null;
+  readonly detail: string;
+  readonly net: InstalledNet | null;
+  readonly sw: Switch | null;
+  readonly stats: Stats;
+}
+
+const NOWHERE: SOCKADDR = { sa_family: 0, sin_port: 0, sin_addr: '' };
+
+export function makeSnapshot({ on, reason, detail, net, sw, stats }: SnapshotInput): Snapshot {
+  const listeners = sw?.snapshot().listeners ?? [];
+  return {
+    format: SNAPSHOT_FORMAT,
+    pid: process.pid,
+    thread: threadId,
+    program: process.argv[1] ?? '',
+    version: packageInfo().version,
+    node: process.version,
+    status: on ? 'ok' : 'off',
+    reason,
+    detail: detail === '' ? null : detail,
+    listeners: listeners.map(({ id, local, providers, reason: why }) => ({
+      id,
+      local: endpoint(local),
+      carrier: why === null ? ('san' as const) : ('tcp' as const),
+      provider: providers[0] ?? null,
+      reason: why,
+    })),
+    connections: net === null ? [] : Array.from(net.routes.live(), row),
+    omitted: 0,
+    stats,
+  };
+}
+
+function row(connection: LiveConnection): ConnectionSnapshot {
+  const { id, role, carrier, provider, reason, local, remote, peer, bytesRead, bytesWritten, pendingBytes } = connection;
+  const san = carrier === 'san';
+  return {
+    id,
+    side: role,
+    carrier,
+    provider,
+    reason,
+    state: connection.connection === null ? 'established' : connection.connection.session.phase,
+    local: endpoint(local ?? NOWHERE),
+    remote: endpoint(remote ?? NOWHERE),
+    peerPid: peer?.pid ?? null,
+    link: peer?.link ?? null,
+    bytesRead: san ? bytesRead : null,
+    bytesWritten: san ? bytesWritten : null,
+    pendingBytes: san ? pendingBytes : null,
+  };
+}

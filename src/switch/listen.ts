@@ -1,0 +1,107 @@
+/**
+ * A listener of the program and its companions, one on each provider that serves its address (LIST-1…3). TCP listened
+ * first and goes on serving TCP clients; both hand connections to the same program listener (D9).
+ */
+import { out, SO_SD_NATIVE_ADDRESS, type SOCKADDR, type SOCKET, SOL_SOCKET } from '../spi/index.js';
+import { type AcceptHost, CompanionListener } from './accept.js';
+import { openCompanion } from './companion.js';
+import type { SanConnection } from './connection.js';
+import type { RouteReason } from './reasons.js';
+import { reasonFromCompanion } from './reasons.js';
+import type { SanProvider } from './san-provider.js';
+
+/** A listening socket of the program. */
+export interface ListenRequest {
+  /** The TCP/IP provider's descriptor; TCP listens already. */
+  readonly tcp: SOCKET;
+  readonly local: SOCKADDR;
+  readonly backlog: number;
+  /** Whether the program may be given a connection now. Asked from inside the provider: must not throw. */
+  isEligible(): boolean;
+  /** A connection that the peer has confirmed; called from inside the provider: must not throw. */
+  onConnection(connection: SanConnection): void;
+}
+
+const errno = out(0);
+
+export class Listening {
+  readonly id: number;
+  readonly request: ListenRequest;
+  /** The listener's name as providers get it. */
+  readonly name: SOCKADDR;
+  readonly #host: AcceptHost;
+  readonly #companions = new Map<SanProvider, CompanionListener>();
+  /** Why the last provider tried has no companion; what counts if none has. */
+  #failure: RouteReason;
+  #closed = false;
+
+  constructor(host: AcceptHost, id: number, request: ListenRequest, name: SOCKADDR, reason: RouteReason) {
+    this.#host = host;
+    this.id = id;
+    this.request = request;
+    this.name = name;
+    this.#failure = reason;
+  }
+
+  /** Why the listener is on TCP alone; null: it has a companion. */
+  get reason(): RouteReason | null {
+    return this.#companions.size > 0 ? null : this.#failure;
+  }
+
+  /** The providers it has companions on. */
+  get providers(): readonly SanProvider[] {
+    return [...this.#companions.keys()];
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Adds a companion on a provider, unless there is one; the reason goes to {@link reason} if that fails. */
+  attach(provider: SanProvider): void {
+    if (this.#closed || this.#companions.has(provider)) return;
+    const opened = this.#open(provider);
+    if (typeof opened === 'string') this.#failure = opened;
+    else this.#companions.set(provider, opened);
+  }
+
+  /** Takes the companion on a provider away, for the provider is removed. */
+  detach(provider: SanProvider): void {
+    this.#companions.get(provider)?.close();
+    this.#companions.delete(provider);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const companion of this.#companions.values()) companion.close();
+    this.#companions.clear();
+    this.#host.listeningClosed(this);
+  }
+
+  #open(provider: SanProvider): CompanionListener | RouteReason {
+    const { request, name } = this;
+    try {
+      const s = openCompanion(provider, this.#host.base, request.tcp, name);
+      if (typeof s === 'string') return s;
+      const failure = this.#listen(provider, s);
+      if (failure === null) {
+        const companion = new CompanionListener(this.#host, this, provider, s);
+        if (companion.start()) return companion;
+      }
+      provider.close(s);
+      return failure ?? 'provider-failed';
+    } catch {
+      // A provider that throws breaks the SPI's contract; the program's listener must not pay for that.
+      return 'provider-failed';
+    }
+  }
+
+  #listen(provider: SanProvider, s: SOCKET): RouteReason | null {
+    const { procs } = provider;
+    const native = this.#host.base.nativeAddress(this.request.tcp);
+    // A provider that translates addresses otherwise does not know this option, and needs none.
+    if (native !== null) procs.lpWSPSetSockOpt(s, SOL_SOCKET, SO_SD_NATIVE_ADDRESS, native, 8, errno);
+    return procs.lpWSPListen(s, this.request.backlog, errno) === 0 ? null : reasonFromCompanion(errno.value);
+  }
+}

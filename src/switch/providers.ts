@@ -1,0 +1,169 @@
+/**
+ * The SAN service providers that the switch works with: the catalog's list `TCP on SAN`, started, kept up with changes
+ * (SW-10, SW-19…21), and the table of their addresses (SW-15, ADDR-10).
+ */
+import type { Catalog } from '../catalog/index.js';
+import {
+  createOverlapped,
+  type GuidText,
+  type HANDLE,
+  NULL_HANDLE,
+  out,
+  type Out,
+  type SOCKADDR,
+} from '../spi/index.js';
+import { AddressTable } from './address-table.js';
+import type { BaseProvider } from './base-provider.js';
+import type { SwitchEvents } from './events.js';
+import type { HandleTable } from './handle-table.js';
+import type { RouteReason } from './reasons.js';
+import { SanProvider } from './san-provider.js';
+import { type RefusedProvider, type SessionSettings, startProvider } from './startup.js';
+
+/** One row of a snapshot. */
+export interface ProviderRow {
+  readonly name: string;
+  readonly started: boolean;
+  /** Null if it started. */
+  readonly reason: RouteReason | null;
+  readonly detail: string;
+  readonly addresses: readonly string[];
+}
+
+/** What follows from changes. */
+export interface ProvidersHost {
+  readonly events: SwitchEvents;
+  /** The providers or their addresses changed: listeners may gain or lose companions (SW-21). */
+  providersChanged(added: readonly SanProvider[], removed: readonly SanProvider[]): void;
+}
+
+const errno = out(0);
+
+export class Providers {
+  readonly #catalog: Catalog;
+  readonly #base: BaseProvider;
+  readonly #handles: HandleTable;
+  readonly #settings: SessionSettings;
+  readonly #host: ProvidersHost;
+  readonly #table = new AddressTable<SanProvider>();
+  readonly #notice: Out<HANDLE> = out(NULL_HANDLE);
+  /** In order of preference: that of the list. */
+  #all: (SanProvider | RefusedProvider)[] = [];
+  #stopped = false;
+
+  constructor(
+    catalog: Catalog,
+    base: BaseProvider,
+    handles: HandleTable,
+    settings: SessionSettings,
+    host: ProvidersHost,
+  ) {
+    this.#catalog = catalog;
+    this.#base = base;
+    this.#handles = handles;
+    this.#settings = settings;
+    this.#host = host;
+  }
+
+  start(): void {
+    this.#catalog.WSAProviderConfigChange(this.#notice, createOverlapped(), noRoutine, errno);
+    this.#watchCatalog();
+    this.#base.watchAddresses(() => this.#refresh([], []));
+  }
+
+  /** The started ones, in order of preference. */
+  get started(): readonly SanProvider[] {
+    return this.#all.filter((provider) => provider instanceof SanProvider);
+  }
+
+  /** Why no destination at all is on a SAN; null: some are. */
+  get nothing(): RouteReason | null {
+    if (this.#table.size > 0) return null;
+    const refused = this.#all.find((provider) => !(provider instanceof SanProvider));
+    if (refused !== undefined && !(refused instanceof SanProvider)) return refused.reason;
+    return this.#all.length > 0 ? 'not-local' : 'no-provider';
+  }
+
+  /** The provider for a destination; see {@link AddressTable.find}. */
+  find(name: SOCKADDR): SanProvider | null {
+    return this.#table.find(name);
+  }
+
+  /** The providers for a listener at this name, in order of preference (LIST-2). */
+  serving(name: SOCKADDR): SanProvider[] {
+    return this.started.filter((provider) => this.#table.serves(provider, name));
+  }
+
+  rows(): ProviderRow[] {
+    return this.#all.map((provider) => {
+      if (!(provider instanceof SanProvider)) {
+        return { name: provider.name, started: false, reason: provider.reason, detail: provider.detail, addresses: [] };
+      }
+      const addresses = this.#table.addresses(provider);
+      return { name: provider.name, started: true, reason: null, detail: '', addresses };
+    });
+  }
+
+  /** Every provider's last call (CLOSE-15). */
+  stop(): void {
+    this.#stopped = true;
+    this.#catalog.closeNotificationHandle(this.#notice.value);
+    const all = this.started;
+    this.#all = [];
+    this.#table.rebuild([]);
+    for (const provider of all) provider.cleanup();
+  }
+
+  /** Re-arms the notice first and enumerates then, so that no change is missed (SW-22). */
+  #watchCatalog(): void {
+    if (this.#stopped) return;
+    const routine = () => this.#watchCatalog();
+    // 0: there was a change since the last notice, which the enumeration below sees; arm again.
+    while (this.#catalog.WSAProviderConfigChange(this.#notice, createOverlapped(), routine, errno) === 0);
+    this.#enumerate();
+  }
+
+  #enumerate(): void {
+    const list = this.#catalog.sanList();
+    const before = new Map<GuidText, SanProvider | RefusedProvider>(this.#all.map((entry) => [entry.id, entry]));
+    const added: SanProvider[] = [];
+    const all: (SanProvider | RefusedProvider)[] = [];
+    for (const id of list) {
+      const known = before.get(id);
+      before.delete(id);
+      const provider = known ?? this.#startOne(id);
+      if (provider === null) continue;
+      all.push(provider);
+      if (known === undefined && provider instanceof SanProvider) added.push(provider);
+    }
+    const removed = [...before.values()].filter((provider) => provider instanceof SanProvider);
+    this.#all = all;
+    this.#refresh(added, removed);
+    for (const provider of removed) {
+      this.#host.events.onProvider('removed', provider.name, null, '');
+      provider.remove();
+    }
+  }
+
+  #startOne(id: GuidText): SanProvider | RefusedProvider | null {
+    const entry = this.#catalog.entry(id);
+    if (entry === null) return null;
+    const provider = startProvider(entry, this.#base.info, this.#handles, this.#settings);
+    const { events } = this.#host;
+    if (provider instanceof SanProvider) events.onProvider('started', provider.name, null, '');
+    else events.onProvider('refused', provider.name, provider.reason, provider.detail);
+    return provider;
+  }
+
+  /** Asks all providers for their addresses and builds the table anew (ADDR-10, TC-11). */
+  #refresh(added: readonly SanProvider[], removed: readonly SanProvider[]): void {
+    this.#table.rebuild(this.started.map((provider) => [provider, provider.addressList()]));
+    this.#host.events.onAddresses(this.#table.size);
+    this.#host.providersChanged(added, removed);
+  }
+}
+
+/** The first call of WSAProviderConfigChange completes at once; its routine is never called. */
+function noRoutine(): void {
+  throw new Error('a notice that was not armed');
+}

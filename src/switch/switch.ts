@@ -1,0 +1,295 @@
+/**
+ * The switch: per connection it chooses the TCP/IP provider or a SAN service provider (SW-1, SW-2). The choice is late,
+ * at connect and listen (SOCK-3); what it decides, and why, goes to observers (D9).
+ */
+import { performance } from 'node:perf_hooks';
+import type { Catalog } from '../catalog/index.js';
+import { isWildcard, makeSockaddr, type ProviderModule, type SOCKADDR } from '../spi/index.js';
+import type { AcceptHost } from './accept.js';
+import { BaseProvider } from './base-provider.js';
+import { ConnectAttempt, type ConnectHost, type ConnectRequest } from './connect.js';
+import type { SanConnection } from './connection.js';
+import { type ConnectionRow, ConnectionTable, type TcpConnection } from './connection-table.js';
+import type { SwitchEvents } from './events.js';
+import { HandleTable } from './handle-table.js';
+import { Listening, type ListenRequest } from './listen.js';
+import { destination, plainName, programName } from './names.js';
+import { NegativeCache } from './negative-cache.js';
+import { Providers, type ProviderRow, type ProvidersHost } from './providers.js';
+import { isLasting, type RouteReason } from './reasons.js';
+import type { SanProvider } from './san-provider.js';
+import type { SessionSettings } from './startup.js';
+
+export interface SwitchOptions {
+  /** The TCP/IP service provider; started first (SW-10). */
+  readonly tcpip: ProviderModule;
+  /** Installed SAN service providers and the list `TCP on SAN`. */
+  readonly catalog: Catalog;
+  readonly session: SessionSettings;
+  /** How long a listener may take to answer, in ms (D12). */
+  readonly connectTimeoutMs: number;
+  /** How long a listener that cannot be reached on the SAN is remembered, in ms; 0 = not. */
+  readonly negativeTtlMs: number;
+  readonly events: SwitchEvents;
+  /**
+   * Whether the rules let this address and port off TCP: of the destination of a connect, of a listener, of the local
+   * end of an accepted connection.
+   */
+  admits(address: string, port: number, use: 'connect' | 'listen' | 'accept'): boolean;
+  /** A clock in ms; for tests. */
+  readonly now?: () => number;
+}
+
+/** What the switch shows of itself. */
+export interface SwitchSnapshot {
+  /** Why nothing is routed; null: it works. */
+  readonly off: RouteReason | null;
+  /** In words, why. */
+  readonly detail: string;
+  readonly providers: readonly ProviderRow[];
+  readonly listeners: readonly ListenerRow[];
+  readonly connections: readonly ConnectionRow[];
+}
+
+export interface ListenerRow {
+  readonly id: number;
+  readonly local: SOCKADDR;
+  readonly providers: readonly string[];
+  readonly reason: RouteReason | null;
+}
+
+export class Switch implements ConnectHost, AcceptHost, ProvidersHost {
+  readonly events: SwitchEvents;
+  readonly connectTimeoutMs: number;
+  readonly now: () => number;
+  readonly #options: SwitchOptions;
+  readonly #handles = new HandleTable();
+  readonly #connections = new ConnectionTable();
+  readonly #listenings = new Set<Listening>();
+  readonly #negative: NegativeCache;
+  #base: BaseProvider | null = null;
+  #providers: Providers | null = null;
+  #off: RouteReason | null = 'switch-off';
+  #detail = 'The switch is not started.';
+
+  constructor(options: SwitchOptions) {
+    this.#options = options;
+    this.events = options.events;
+    this.connectTimeoutMs = options.connectTimeoutMs;
+    this.now = options.now ?? (() => performance.now());
+    this.#negative = new NegativeCache(options.negativeTtlMs, this.now);
+  }
+
+  /** Starts TCP/IP, then the SAN providers (SW-10…17). What fails is in {@link snapshot}; nothing is thrown. */
+  start(): void {
+    if (this.#base !== null) return;
+    const base = startBase(this.#options.tcpip, this.#handles, this.now);
+    if (typeof base === 'string') {
+      this.#off = 'provider-failed';
+      this.#detail = `TCP/IP: ${base}`;
+      return;
+    }
+    this.#base = base;
+    this.#off = null;
+    this.#detail = '';
+    this.#providers = new Providers(this.#options.catalog, base, this.#handles, this.#options.session, this);
+    this.#providers.start();
+  }
+
+  /** Routes nothing from now on, for this reason; what is on the SAN stays there (SOCK-17). */
+  turnOff(reason: RouteReason, detail: string): void {
+    this.#off = reason;
+    this.#detail = detail;
+  }
+
+  get base(): BaseProvider {
+    if (this.#base === null) throw new Error('the switch is not started');
+    return this.#base;
+  }
+
+  // ---------------------------------------------------------------- the program connects
+
+  /** A reason: stay on TCP, at once. An attempt: one of the request's three answers follows. */
+  connect(request: ConnectRequest): RouteReason | ConnectAttempt {
+    const result = this.#connect(request);
+    if (typeof result === 'string') this.events.onTcp('connect', result, request.local, request.remote);
+    return result;
+  }
+
+  #connect(request: ConnectRequest): RouteReason | ConnectAttempt {
+    const providers = this.#providers;
+    if (this.#off !== null || providers === null) return this.#off ?? 'switch-off';
+    // What costs nothing comes first: a connect that stays on TCP must not be slower for having been looked at.
+    const known = this.#negative.get(request.remote.sin_addr, request.remote.sin_port);
+    if (known !== null) return known;
+    const local = request.local === null ? null : plainName(request.local);
+    const named = plainName(request.remote);
+    if (named === null || named.sin_port === 0) return 'not-local';
+    const remote = destination(named, local);
+    const provider = providers.find(remote);
+    if (provider === null) return providers.nothing ?? 'not-local';
+    if (!this.#options.admits(remote.sin_addr, remote.sin_port, 'connect')) return 'excluded';
+    const bound = this.#bind(request, local, remote);
+    if (typeof bound === 'string') return bound;
+    const attempt = new ConnectAttempt(this, provider, request, bound, remote);
+    const failure = attempt.start();
+    if (failure === null) return attempt;
+    this.#remember(request, failure);
+    return failure;
+  }
+
+  /** The companion's name: the TCP socket's own, bound now if the program has not (D12, SOCK-12). */
+  #bind(request: ConnectRequest, local: SOCKADDR | null, remote: SOCKADDR): SOCKADDR | RouteReason {
+    if (request.local !== null) {
+      // A bind that the kernel refused shows as port 0; TCP will report it.
+      if (local === null || local.sin_port === 0) return 'bind-failed';
+      if (!isWildcard(local)) return local.sa_family === remote.sa_family ? local : 'not-local';
+    }
+    const route = this.base.route(remote);
+    if (route === null || !route.local) return 'not-local';
+    if (local !== null) return makeSockaddr(remote.sa_family, route.source, local.sin_port);
+    const unbound = makeSockaddr(remote.sa_family, route.source, 0);
+    if (this.base.bind(request.tcp, programName(unbound, request.remote.sa_family)) !== 0) return 'bind-failed';
+    const name = this.base.localName(request.tcp);
+    return (name === null ? null : plainName(name)) ?? 'bind-failed';
+  }
+
+  fellBack(attempt: ConnectAttempt, reason: RouteReason): void {
+    const { request, local } = attempt;
+    this.#remember(request, reason);
+    this.events.onTcp('connect', reason, local, request.remote);
+    request.onFallback(reason);
+  }
+
+  #remember(request: ConnectRequest, reason: RouteReason): void {
+    if (isLasting(reason)) this.#negative.set(request.remote.sin_addr, request.remote.sin_port, reason);
+  }
+
+  // ---------------------------------------------------------------- the program listens
+
+  /** TCP listens already (LIST-1). The result's `reason` is null if the listener is on the SAN as well. */
+  listen(request: ListenRequest): Listening {
+    this.#negative.forgetPort(request.local.sin_port);
+    const name = plainName(request.local);
+    const reason = this.#refuseListen(name);
+    const id = this.#connections.nextId();
+    const listening = new Listening(this, id, request, name ?? request.local, reason ?? 'not-local');
+    this.#listenings.add(listening);
+    if (reason === null) this.#attachAll(listening);
+    this.#tellListener(listening);
+    return listening;
+  }
+
+  #refuseListen(name: SOCKADDR | null): RouteReason | null {
+    if (this.#off !== null) return this.#off;
+    if (name === null) return 'not-local';
+    return this.#options.admits(name.sin_addr, name.sin_port, 'listen') ? null : 'excluded';
+  }
+
+  #attachAll(listening: Listening): void {
+    const providers = this.#providers;
+    if (providers === null) return;
+    for (const provider of providers.serving(listening.name)) listening.attach(provider);
+  }
+
+  #tellListener(listening: Listening): void {
+    const first = listening.providers.at(0);
+    const { id, request, reason } = listening;
+    this.events.onListener(reason === null ? 'open' : 'tcp', id, request.local, first?.name ?? null, reason);
+  }
+
+  listeningClosed(listening: Listening): void {
+    this.#listenings.delete(listening);
+    this.events.onListener('close', listening.id, listening.request.local, null, null);
+  }
+
+  admits(local: SOCKADDR): boolean {
+    return this.#options.admits(local.sin_addr, local.sin_port, 'accept');
+  }
+
+  /** Listeners gain the providers that have come to serve their address (SW-21), and lose those that were removed. */
+  providersChanged(_added: readonly SanProvider[], removed: readonly SanProvider[]): void {
+    for (const listening of this.#listenings) {
+      const before = listening.reason;
+      for (const provider of removed) listening.detach(provider);
+      if (this.#refuseListen(listening.name) === null) this.#attachAll(listening);
+      if (listening.reason !== before) this.#tellListener(listening);
+    }
+  }
+
+  // ---------------------------------------------------------------- connections on the SAN
+
+  opened(connection: SanConnection): void {
+    this.#connections.add(connection);
+    this.events.onSan(connection);
+  }
+
+  /** Only a listener's connections wait for a CONFIRM, and those are its own until then. */
+  confirmed(): void {
+    throw new Error('a CONFIRM for a connection that the program has');
+  }
+
+  closed(connection: SanConnection): void {
+    if (connection.id === 0) return;
+    this.#connections.remove(connection);
+    this.events.onSanClosed(connection);
+  }
+
+  violation(connection: SanConnection, what: string): void {
+    this.events.onViolation(connection, what);
+  }
+
+  // ---------------------------------------------------------------- observers, and the end
+
+  /** Registers a connection that stays on TCP, for {@link snapshot}; give the id back with {@link untrackTcp}. */
+  trackTcp(connection: TcpConnection): number {
+    return this.#connections.addTcp(connection);
+  }
+
+  untrackTcp(id: number): void {
+    this.#connections.removeTcp(id);
+  }
+
+  snapshot(): SwitchSnapshot {
+    return {
+      off: this.#off,
+      detail: this.#detail,
+      providers: this.#providers?.rows() ?? [],
+      listeners: [...this.#listenings].map(({ id, request, providers, reason }) => ({
+        id,
+        local: request.local,
+        providers: providers.map((provider) => provider.name),
+        reason,
+      })),
+      connections: this.#connections.rows(),
+    };
+  }
+
+  /** The process exits (D7): what programs have written is handed to the peers, then nothing more is sent. */
+  exit(): void {
+    for (const { receive } of this.#providers?.started ?? []) receive.SdpBeginExit();
+    for (const { session } of this.#connections.san()) session.exit();
+    for (const { receive } of this.#providers?.started ?? []) receive.SdpEndExit();
+  }
+
+  /** Closes listeners and connections, then cleans up every provider (CLOSE-15). The switch can be started again. */
+  stop(): void {
+    for (const listening of [...this.#listenings]) listening.close();
+    for (const { session } of this.#connections.san()) session.reset();
+    this.#providers?.stop();
+    this.#base?.stop();
+    this.#providers = null;
+    this.#base = null;
+    this.#negative.clear();
+    this.turnOff('switch-off', 'The switch is stopped.');
+  }
+}
+
+/** As with SAN providers, what the module throws is a refusal. */
+function startBase(module: ProviderModule, handles: HandleTable, now: () => number): BaseProvider | string {
+  try {
+    return BaseProvider.start(module, handles, now);
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}

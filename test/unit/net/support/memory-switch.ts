@@ -1,0 +1,106 @@
+// A switch in memory: connects the listeners and connectors of this process by pairs of memory sessions, or does what a
+// test tells it. `enabled = false` makes it answer a reason at once, so that the same program runs on plain TCP.
+import { AF_INET6, makeSockaddr, type SOCKADDR } from '../../../../src/spi/index.js';
+import {
+  type ConnectAttempt,
+  type ConnectRequest,
+  type InstalledNet,
+  type Listening,
+  type ListenRequest,
+  type SanConnection,
+  type SwitchPort,
+  install,
+} from '../../../../src/net/index.js';
+import type { RouteReason } from '../../../../src/switch/reasons.js';
+import { type MemorySession, memoryPair } from './memory-session.js';
+
+export class MemorySwitch implements SwitchPort {
+  enabled = true;
+  /** What an attempt does instead of connecting. */
+  outcome: 'connect' | 'fallback' | 'nothing' | { error: number } = 'connect';
+  window = 65536;
+  held = 0;
+  cancelled = 0;
+  attempts = 0;
+  readonly listeners = new Map<number, ListenRequest>();
+  readonly sessions: MemorySession[] = [];
+  #id = 0;
+
+  connect(request: ConnectRequest): RouteReason | ConnectAttempt {
+    if (!this.enabled) return 'switch-off';
+    const listener = this.listeners.get(request.remote.sin_port);
+    if (listener === undefined && this.outcome === 'connect') return 'no-listener';
+    this.attempts++;
+    const attempt = {
+      over: false,
+      cancel: () => {
+        this.cancelled++;
+        attempt.over = true;
+      },
+    };
+    const { outcome } = this;
+    if (outcome === 'nothing') return attempt;
+    setImmediate(() => {
+      if (attempt.over) return;
+      if (outcome === 'fallback') request.onFallback('listener-busy');
+      else if (typeof outcome === 'object') request.onError(outcome.error);
+      else this.#establish(request, listener!);
+    });
+    return attempt;
+  }
+
+  #establish(request: ConnectRequest, listener: ListenRequest): void {
+    const { remote } = request;
+    const local = request.local ?? bind(request);
+    if (!listener.isEligible()) {
+      request.onFallback('listener-refused');
+      return;
+    }
+    const [ours, theirs] = memoryPair(this.window);
+    this.sessions.push(ours, theirs);
+    const common = { provider: 'memory', peer: { pid: process.pid, uid: 0, link: 1 } };
+    setImmediate(() => {
+      listener.onConnection({ ...common, session: theirs, id: ++this.#id, local: remote, remote: local });
+    });
+    request.onEstablished({ ...common, session: ours, id: ++this.#id, local, remote });
+  }
+
+  listen(request: ListenRequest): Listening {
+    const { sin_port: port } = request.local;
+    this.listeners.set(port, request);
+    return {
+      reason: null,
+      close: () => {
+        if (this.listeners.get(port) === request) this.listeners.delete(port);
+      },
+    };
+  }
+
+  /** Calls of sessions that the contract forbids. */
+  misuse(): string[] {
+    return this.sessions.flatMap((session) => session.misuse);
+  }
+}
+
+function bind({ tcp, remote }: ConnectRequest): SOCKADDR {
+  const v6 = remote.sa_family === AF_INET6;
+  if (v6) tcp.bind6(remote.sin_addr, 0);
+  else tcp.bind(remote.sin_addr, 0);
+  const out: { address?: string; port?: number } = {};
+  tcp.getsockname(out);
+  return makeSockaddr(remote.sa_family, out.address!, out.port!);
+}
+
+/** Installs `net` on a switch in memory; throws where this Node is not known, which would be a finding. */
+export function installMemorySwitch(): { san: MemorySwitch; net: InstalledNet } {
+  const san = new MemorySwitch();
+  const result = install(san, {
+    hold: (delta) => {
+      san.held += delta;
+    },
+  });
+  if (!result.ok) throw new Error(`${result.reason}: ${result.detail}`);
+  return { san, net: result.net };
+}
+
+export type { SanConnection };
