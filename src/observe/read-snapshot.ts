@@ -2,7 +2,7 @@
  * A snapshot from another process, checked: it is whatever the process behind the name sent, and any process may bind any
  * name. What does not fit the documented shape is refused whole; unknown fields are dropped.
  */
-import { SNAPSHOT_ENTRIES_MAX, SNAPSHOT_FORMAT } from './snapshot.js';
+import { SNAPSHOT_DETAIL_MAX, SNAPSHOT_ENTRIES_MAX, SNAPSHOT_FORMAT } from './snapshot.js';
 import type { Carrier, ConnectionSnapshot, Endpoint, ListenerSnapshot, Snapshot } from './snapshot.js';
 import type { LoopStats, Stats } from './stats.js';
 
@@ -22,7 +22,7 @@ function list<T>(value: unknown, read: (item: unknown) => T): readonly T[] {
 }
 
 function text(value: unknown): string {
-  if (typeof value !== 'string' || value.length > 8192) throw new Misfit('text');
+  if (typeof value !== 'string' || value.length > 2 * SNAPSHOT_DETAIL_MAX) throw new Misfit('text');
   return value;
 }
 

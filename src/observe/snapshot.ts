@@ -77,13 +77,16 @@ export interface Snapshot {
 /** Entries in one answer: about 300 bytes each, so that an answer stays near 6 MB and takes tens of milliseconds to make. */
 export const SNAPSHOT_ENTRIES_MAX = 20_000;
 
-/** The same snapshot with at most `limit` listeners and `limit` connections, and the rest counted in `omitted`. */
+/** Characters of `detail`: a screenful. A reader refuses texts above twice that. */
+export const SNAPSHOT_DETAIL_MAX = 4096;
+
+/** The same snapshot with at most `limit` listeners and `limit` connections, the rest counted in `omitted`. */
 export function limitSnapshot(snapshot: Snapshot, limit = SNAPSHOT_ENTRIES_MAX): Snapshot {
-  const { listeners, connections } = snapshot;
+  const { listeners, connections, detail } = snapshot;
   const extra = Math.max(0, listeners.length - limit) + Math.max(0, connections.length - limit);
-  if (extra === 0) return snapshot;
   return {
     ...snapshot,
+    detail: detail === null ? null : detail.slice(0, SNAPSHOT_DETAIL_MAX),
     listeners: listeners.slice(0, limit),
     connections: connections.slice(0, limit),
     omitted: snapshot.omitted + extra,

@@ -158,7 +158,7 @@ export class Providers {
   /** Asks all providers for their addresses and builds the table anew (ADDR-10, TC-11). */
   #refresh(added: readonly SanProvider[], removed: readonly SanProvider[]): void {
     this.#table.rebuild(this.started.map((provider) => [provider, provider.addressList()]));
-    this.#host.events.onAddresses(this.#table.size);
+    this.#host.events.onAddresses?.(this.#table.size);
     this.#host.providersChanged(added, removed);
   }
 }

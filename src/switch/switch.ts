@@ -9,7 +9,7 @@ import type { AcceptHost } from './accept.js';
 import { BaseProvider } from './base-provider.js';
 import { ConnectAttempt, type ConnectHost, type ConnectRequest } from './connect.js';
 import type { SanConnection } from './connection.js';
-import { type ConnectionRow, ConnectionTable, type TcpConnection } from './connection-table.js';
+import { type ConnectionRow, ConnectionTable } from './connection-table.js';
 import type { SwitchEvents } from './events.js';
 import { HandleTable } from './handle-table.js';
 import { Listening, type ListenRequest } from './listen.js';
@@ -96,12 +96,6 @@ export class Switch implements ConnectHost, AcceptHost, ProvidersHost {
     this.#providers.start();
   }
 
-  /** Routes nothing from now on, for this reason; what is on the SAN stays there (SOCK-17). */
-  turnOff(reason: RouteReason, detail: string): void {
-    this.#off = reason;
-    this.#detail = detail;
-  }
-
   get base(): BaseProvider {
     if (this.#base === null) throw new Error('the switch is not started');
     return this.#base;
@@ -112,7 +106,7 @@ export class Switch implements ConnectHost, AcceptHost, ProvidersHost {
   /** A reason: stay on TCP, at once. An attempt: one of the request's three answers follows. */
   connect(request: ConnectRequest): RouteReason | ConnectAttempt {
     const result = this.#connect(request);
-    if (typeof result === 'string') this.events.onTcp('connect', result, request.local, request.remote);
+    if (typeof result === 'string') this.events.onTcp?.(result, request.local, request.remote);
     return result;
   }
 
@@ -140,14 +134,15 @@ export class Switch implements ConnectHost, AcceptHost, ProvidersHost {
 
   /** The companion's name: the TCP socket's own, bound now if the program has not (D12, SOCK-12). */
   #bind(request: ConnectRequest, local: SOCKADDR | null, remote: SOCKADDR): SOCKADDR | RouteReason {
+    // The table says that the address is ours; only the routing table says that TCP would stay on this host (D4).
+    const route = this.base.route(remote);
+    if (route === null || !route.local) return 'not-local';
     if (request.local !== null) {
       // A bind that the kernel refused shows as port 0; TCP will report it.
       if (local === null || local.sin_port === 0) return 'bind-failed';
-      if (!isWildcard(local)) return local.sa_family === remote.sa_family ? local : 'not-local';
+      if (isWildcard(local)) return makeSockaddr(remote.sa_family, route.source, local.sin_port);
+      return local.sa_family === remote.sa_family ? local : 'not-local';
     }
-    const route = this.base.route(remote);
-    if (route === null || !route.local) return 'not-local';
-    if (local !== null) return makeSockaddr(remote.sa_family, route.source, local.sin_port);
     const unbound = makeSockaddr(remote.sa_family, route.source, 0);
     if (this.base.bind(request.tcp, programName(unbound, request.remote.sa_family)) !== 0) return 'bind-failed';
     const name = this.base.localName(request.tcp);
@@ -157,7 +152,7 @@ export class Switch implements ConnectHost, AcceptHost, ProvidersHost {
   fellBack(attempt: ConnectAttempt, reason: RouteReason): void {
     const { request, local } = attempt;
     this.#remember(request, reason);
-    this.events.onTcp('connect', reason, local, request.remote);
+    this.events.onTcp?.(reason, local, request.remote);
     request.onFallback(reason);
   }
 
@@ -173,7 +168,13 @@ export class Switch implements ConnectHost, AcceptHost, ProvidersHost {
     const name = plainName(request.local);
     const reason = this.#refuseListen(name);
     const id = this.#connections.nextId();
-    const listening = new Listening(this, id, request, name ?? request.local, reason ?? 'not-local');
+    const listening = new Listening(
+      this,
+      id,
+      request,
+      name ?? request.local,
+      reason ?? this.#providers?.nothing ?? 'not-local',
+    );
     this.#listenings.add(listening);
     if (reason === null) this.#attachAll(listening);
     this.#tellListener(listening);
@@ -221,7 +222,7 @@ export class Switch implements ConnectHost, AcceptHost, ProvidersHost {
 
   opened(connection: SanConnection): void {
     this.#connections.add(connection);
-    this.events.onSan(connection);
+    this.events.onSan?.(connection);
   }
 
   /** Only a listener's connections wait for a CONFIRM, and those are its own until then. */
@@ -232,7 +233,7 @@ export class Switch implements ConnectHost, AcceptHost, ProvidersHost {
   closed(connection: SanConnection): void {
     if (connection.id === 0) return;
     this.#connections.remove(connection);
-    this.events.onSanClosed(connection);
+    this.events.onSanClosed?.(connection);
   }
 
   violation(connection: SanConnection, what: string): void {
@@ -240,15 +241,6 @@ export class Switch implements ConnectHost, AcceptHost, ProvidersHost {
   }
 
   // ---------------------------------------------------------------- observers, and the end
-
-  /** Registers a connection that stays on TCP, for {@link snapshot}; give the id back with {@link untrackTcp}. */
-  trackTcp(connection: TcpConnection): number {
-    return this.#connections.addTcp(connection);
-  }
-
-  untrackTcp(id: number): void {
-    this.#connections.removeTcp(id);
-  }
 
   snapshot(): SwitchSnapshot {
     return {
@@ -267,21 +259,24 @@ export class Switch implements ConnectHost, AcceptHost, ProvidersHost {
 
   /** The process exits (D7): what programs have written is handed to the peers, then nothing more is sent. */
   exit(): void {
-    for (const { receive } of this.#providers?.started ?? []) receive.SdpBeginExit();
-    for (const { session } of this.#connections.san()) session.exit();
-    for (const { receive } of this.#providers?.started ?? []) receive.SdpEndExit();
+    const connections = this.#connections.all();
+    const all = new Set(connections.map((connection) => connection.receive));
+    for (const receive of all) receive.SdpBeginExit();
+    for (const { session } of connections) session.exit();
+    for (const receive of all) receive.SdpEndExit();
   }
 
   /** Closes listeners and connections, then cleans up every provider (CLOSE-15). The switch can be started again. */
   stop(): void {
     for (const listening of [...this.#listenings]) listening.close();
-    for (const { session } of this.#connections.san()) session.reset();
+    for (const { session } of this.#connections.all()) session.reset();
     this.#providers?.stop();
     this.#base?.stop();
     this.#providers = null;
     this.#base = null;
     this.#negative.clear();
-    this.turnOff('switch-off', 'The switch is stopped.');
+    this.#off = 'switch-off';
+    this.#detail = 'The switch is stopped.';
   }
 }
 

@@ -160,11 +160,25 @@ export class Link {
     return SEND_DONE;
   }
 
-  /** Keeps a record until there is room. */
+  /** Keeps a record until there is room. Never sends it here: an operation does not end inside the call that starts it. */
   enqueue(record: QueuedRecord): void {
     this.#queue.push(record);
     if (this.#queue.length > QUEUED_RECORDS_MAX) this.fail('it takes nothing and asks for ever more');
-    else if (this.#queue.length === 1) this.#flush();
+    else if (this.#queue.length === 1 && this.#wait()) setImmediate(flushLink, this);
+  }
+
+  /** Waits for room; true: some has come between the look that found none and the word that we wait. SYNC POINT: waiting */
+  #wait(): boolean {
+    const seen = this.#writer.head;
+    this.#state[2] = seen;
+    this.#state[1] = 1;
+    this.#writer.wait();
+    return this.#writer.look() && this.#writer.head !== seen;
+  }
+
+  /** For `setImmediate`: room has come already, and nobody will say so. */
+  flushLater(): void {
+    if (this.open && !this.gone) this.#flush();
   }
 
   /** A record of the provider's own: in the ring, or queued as a copy. */
@@ -178,29 +192,20 @@ export class Link {
 
   /** Sends what waits; true if an operation of the switch's ended, which is an event of its own. */
   #flush(): boolean {
-    const state = this.#state;
     while (this.#queue.length > 0) {
-      const record = this.#queue[0]!;
-      const { kind, connection, buffers, count, bytes } = record;
-      let sent = this.#put(kind, connection, buffers, count, bytes);
+      const { kind, connection, buffers, count, bytes, overlapped, socket, transferred } = this.#queue[0]!;
+      const sent = this.#put(kind, connection, buffers, count, bytes);
+      if (sent === SEND_GONE) return false;
       if (sent === SEND_NO_ROOM) {
-        state[2] = this.#writer.head;
-        state[1] = 1;
-        this.#writer.wait();
-        // Room may have come between the look and the word that we wait. SYNC POINT: waiting
-        sent = this.#put(kind, connection, buffers, count, bytes);
-      }
-      if (sent === SEND_NO_ROOM) {
-        state[2] = this.#writer.head;
+        if (this.#wait()) continue;
+        this.#state[2] = this.#writer.head;
         return false;
       }
-      if (sent === SEND_GONE) return false;
       this.#queue.shift();
-      if (this.#queue.length === 0) state[1] = 0;
-      if (record.overlapped !== null && record.socket !== null) {
-        this.#host.onSent(record.socket, record.overlapped, 0, record.transferred);
-        return true;
-      }
+      if (this.#queue.length === 0) this.#state[1] = 0;
+      if (overlapped === null || socket === null) continue;
+      this.#host.onSent(socket, overlapped, 0, transferred);
+      return true;
     }
     return false;
   }
@@ -419,6 +424,10 @@ export class Link {
 }
 
 const EMPTY = new Uint8Array(0);
+
+function flushLink(link: Link): void {
+  link.flushLater();
+}
 
 function readLeft(link: Link): void {
   link.continueLeft();

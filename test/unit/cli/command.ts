@@ -7,7 +7,9 @@ export const mainFile = fileURLToPath(new URL('../../../src/cli/main.js', import
 /** This process's environment without what would reach into the commands by accident. */
 export function cleanEnvironment(): NodeJS.ProcessEnv {
   const entries = Object.entries(process.env);
-  return Object.fromEntries(entries.filter(([name]) => !/^(NODE_OPTIONS|NODE_DEBUG|NODE_TEST|SOCKETS_DIRECT)/.test(name)));
+  return Object.fromEntries(
+    entries.filter(([name]) => !/^(NODE_OPTIONS|NODE_DEBUG|NODE_TEST|SOCKETS_DIRECT)/.test(name)),
+  );
 }
 
 export interface Result {

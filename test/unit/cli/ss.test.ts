@@ -1,17 +1,25 @@
 import assert from 'node:assert/strict';
-import { type TestContext, describe, test } from 'node:test';
+import { spawnSync } from 'node:child_process';
 import { createServer } from 'node:net';
+import { type TestContext, describe, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
 import { programOf } from '../../../src/cli/isolates.js';
 import { makeQueryName } from '../../../src/observe/query-name.js';
 import { IsolateProcess } from '../observe/child.js';
-import { mainFile, runCommand } from './command.js';
+import { sampleConnection, sampleSnapshot } from '../observe/sample.js';
+import { cleanEnvironment, mainFile, runCommand } from './command.js';
+
+const observeUrl = new URL('../../../src/observe/index.js', import.meta.url).href;
 
 interface Listed {
   readonly format: number;
   readonly processes: readonly Readonly<Record<string, unknown>>[];
 }
 
-async function start(context: TestContext, parameters: Readonly<Record<string, unknown>> = {}): Promise<IsolateProcess> {
+async function start(
+  context: TestContext,
+  parameters: Readonly<Record<string, unknown>> = {},
+): Promise<IsolateProcess> {
   const child = new IsolateProcess({ hold: true, ...parameters });
   context.after(() => child.kill());
   await child.paths(parameters['worker'] === true ? 2 : 1);
@@ -27,7 +35,10 @@ async function list(child: { readonly pid: number }, ...args: readonly string[])
 }
 
 /** The table's lines as words, without the heading. */
-async function table(child: { readonly pid: number }, ...args: readonly string[]): Promise<readonly (readonly string[])[]> {
+async function table(
+  child: { readonly pid: number },
+  ...args: readonly string[]
+): Promise<readonly (readonly string[])[]> {
   const result = await runCommand(['ss', '--pid', String(child.pid), ...args]);
   assert.equal(result.code, 0);
   const lines = result.stdout.trimEnd().split('\n');
@@ -144,7 +155,6 @@ describe('sockets-direct ss', () => {
   test('marks a pid that cannot be confirmed, and shows no control characters', async (context) => {
     const { path } = makeQueryName(process.geteuid?.() ?? 0, 1, 0);
     const evil = '\u001b[2Jevil\n';
-    const { sampleConnection, sampleSnapshot } = await import('../observe/sample.js');
     const connections = [sampleConnection({ state: evil, local: { address: evil, port: 1 } })];
     const snapshot = sampleSnapshot({ program: evil, connections });
     const server = createServer((socket) => socket.end(JSON.stringify(snapshot)));
@@ -160,9 +170,18 @@ describe('sockets-direct ss', () => {
 
   test('does not list itself', async (context) => {
     const child = await start(context);
-    const { json, ...rest } = { json: JSON.parse((await runCommand(['ss', '--json'])).stdout) as Listed };
-    assert.deepEqual(rest, {});
-    assert.ok(json.processes.some(({ pid }) => pid === child.pid));
+    // Under its own query server, as it has one when it is started by `run`.
+    const script = `
+      const { startQueryServer } = await import(${JSON.stringify(observeUrl)});
+      startQueryServer({ peerUid: null, snapshot: () => null });
+      process.argv.splice(1, 1, 'sockets-direct');
+      await import(${JSON.stringify(pathToFileURL(mainFile).href)});`;
+    const args = ['--input-type=module', '-e', script, '--', 'x', 'ss', '--json'];
+    const result = spawnSync(process.execPath, args, { env: cleanEnvironment(), encoding: 'utf8' });
+    assert.equal(result.stderr, '');
+    const pids = (JSON.parse(result.stdout) as Listed).processes.map(({ pid }) => pid);
+    assert.ok(pids.includes(child.pid));
+    assert.ok(!pids.includes(result.pid));
   });
 
   const refused: readonly (readonly [readonly string[], RegExp])[] = [
@@ -187,7 +206,12 @@ describe('sockets-direct ss', () => {
   });
 
   test('survives a reader that leaves early', async () => {
-    const result = await runCommand(['run', 'sh', '-c', `"${process.execPath}" "${mainFile}" ss --help | true; echo done`]);
+    const result = await runCommand([
+      'run',
+      'sh',
+      '-c',
+      `"${process.execPath}" "${mainFile}" ss --help | true; echo done`,
+    ]);
     assert.deepEqual([result.stdout, result.stderr], ['done\n', '']);
   });
 });

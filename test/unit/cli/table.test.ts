@@ -5,8 +5,7 @@ import { formatBytes, formatTable, sanitize } from '../../../src/cli/table.js';
 import { sampleConnection, sampleListener, sampleSnapshot, sampleTcpConnection } from '../observe/sample.js';
 
 function isolate(fields: Partial<Isolate> = {}): Isolate {
-  const { format: _format, ...rest } = sampleSnapshot({ pid: 4711, program: '/srv/api/server.js' });
-  return { ...rest, uid: 0, verified: true, ...fields };
+  return { ...sampleSnapshot({ pid: 4711, program: '/srv/api/server.js' }), uid: 0, verified: true, ...fields };
 }
 
 const everything = { connections: true, listeners: true, idle: true };

@@ -46,7 +46,8 @@ describe('a snapshot from elsewhere', () => {
   });
 
   test('is refused when it is no object, of another format, or has too many entries', () => {
-    for (const value of [null, 1, 'x', [], {}, { ...sampleSnapshot(), format: 2 }]) assert.equal(readSnapshot(value), null);
+    for (const value of [null, 1, 'x', [], {}, { ...sampleSnapshot(), format: 2 }])
+      assert.equal(readSnapshot(value), null);
     assert.equal(readSnapshot(sampleSnapshot({ connections: new Array(20_001).fill(sampleConnection()) })), null);
   });
 });
@@ -61,6 +62,7 @@ describe('the size of an answer', () => {
     assert.equal(limited.connections.length, 2);
     assert.equal(limited.listeners.length, 2);
     assert.equal(limited.omitted, 3);
-    assert.equal(limitSnapshot(snapshot, 4), snapshot);
+    assert.deepEqual(limitSnapshot(snapshot, 4), snapshot);
+    assert.equal(limitSnapshot({ ...snapshot, detail: 'x'.repeat(100_000) }).detail?.length, 4096);
   });
 });

@@ -23,7 +23,14 @@ export function sampleConnection(fields: Partial<ConnectionSnapshot> = {}): Conn
 }
 
 export function sampleTcpConnection(reason: string, fields: Partial<ConnectionSnapshot> = {}): ConnectionSnapshot {
-  const unknown = { provider: null, peerPid: null, link: null, bytesRead: null, bytesWritten: null, pendingBytes: null };
+  const unknown = {
+    provider: null,
+    peerPid: null,
+    link: null,
+    bytesRead: null,
+    bytesWritten: null,
+    pendingBytes: null,
+  };
   return sampleConnection({ id: 2, carrier: 'tcp', reason, ...unknown, ...fields });
 }
 

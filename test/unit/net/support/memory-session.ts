@@ -9,6 +9,7 @@ const CHUNK_MAX = 65536;
 
 export class MemorySession implements SanSession {
   user: SessionUser | null = null;
+  readonly phase = 'established';
   peer: MemorySession | null = null;
   /** Bytes that may be under way and unread. */
   window = 65536;

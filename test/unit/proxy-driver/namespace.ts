@@ -1,0 +1,38 @@
+// Changes addresses in a network namespace of its own and checks what is noticed. Not a test: addresses.test.ts starts it.
+import { strict as assert } from 'node:assert';
+import { execFileSync } from 'node:child_process';
+import { ProxyDriver } from '../../../src/proxy-driver/index.js';
+import { until } from './rings.js';
+
+const { driver } = ProxyDriver.load();
+assert.ok(driver);
+const ip = (...parts: string[]): Buffer => execFileSync('ip', parts);
+const has = (address: string): boolean => driver.getAddressList().some(({ sin_addr }) => sin_addr === address);
+
+async function main(driver: ProxyDriver): Promise<void> {
+  let changes = 0;
+  driver.watchAddressList(() => changes++);
+  assert.equal(has('127.0.0.1'), false);
+  ip('link', 'set', 'lo', 'up');
+  await until(() => has('127.0.0.1') && has('::1'), 'loopback');
+  ip('address', 'add', '10.77.0.1/24', 'dev', 'lo');
+  ip('address', 'add', 'fd77::1/64', 'dev', 'lo', 'nodad');
+  await until(() => has('10.77.0.1') && has('fd77::1'), 'both new ones');
+  assert.deepEqual(driver.getRoute('10.77.0.1'), { local: true, source: '10.77.0.1' });
+  ip('address', 'del', '10.77.0.1/24', 'dev', 'lo');
+  await until(() => !has('10.77.0.1'), 'one gone');
+  assert.ok(has('fd77::1'));
+  assert.ok(changes >= 3);
+
+  // More notices than a socket buffer holds, while nobody reads: the list is read anew and right in the end.
+  const batch: string[] = [];
+  for (let i = 0; i < 4000; i++) batch.push(`address add 10.${78 + (i >> 8)}.${i & 255}.1/24 dev lo`);
+  for (let i = 0; i < 3999; i++) batch.push(`address del 10.${78 + (i >> 8)}.${i & 255}.1/24 dev lo`);
+  batch.push('address del fd77::1/64 dev lo');
+  execFileSync('ip', ['-batch', '-'], { input: batch.join('\n') });
+  await until(() => !has('fd77::1') && has(`10.${78 + (3999 >> 8)}.${3999 & 255}.1`), 'the last ones');
+  assert.equal(driver.getNicAddresses().length, 3);
+  process.stdout.write('ok\n');
+}
+
+void main(driver);
