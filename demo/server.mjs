@@ -40,10 +40,9 @@ await Promise.all([api, echo].map((server) => new Promise((resolve) => server.on
 
 const portOf = (/** @type {net.Server} */ server) => /** @type {net.AddressInfo} */ (server.address()).port;
 const sha256 = createHash('sha256').update(download).digest('hex');
-console.log(JSON.stringify({ pid: process.pid, api: portOf(api), echo: portOf(echo), items: items.length, sha256 }));
-
 process.once('SIGTERM', () => {
   api.close();
   api.closeAllConnections();
   echo.close();
 });
+console.log(JSON.stringify({ pid: process.pid, api: portOf(api), echo: portOf(echo), items: items.length, sha256 }));

@@ -110,12 +110,12 @@ static int take_address(sd_addresses *addresses, const sd_netlink_message *messa
   return 0;
 }
 
-static void end_replay(sd_addresses *addresses) {
-  if (addresses->stale) {
-    if (replay(addresses) == 0) return;
-  }
+/* Without the whole list nothing can be said about what is not in it: then everything known stays. */
+static void end_replay(sd_addresses *addresses, bool whole) {
+  if (whole && addresses->stale && !addresses->lost && replay(addresses) == 0) return;
   addresses->replaying = false;
-  for (size_t i = addresses->count; i > 0; i--)
+  if (addresses->lost) return; /* sd_addresses_read asks again */
+  for (size_t i = addresses->count; whole && i > 0; i--)
     if (!addresses->entries[i - 1].seen) drop(addresses, &addresses->entries[i - 1]);
   addresses->on_replayed(addresses->owner);
 }
@@ -133,7 +133,7 @@ int sd_addresses_take(sd_addresses *addresses, const void *datagram, size_t leng
       int error = take_address(addresses, &message);
       if (error != 0) return error;
     } else if (ours && (message.type == NLMSG_DONE || message.type == NLMSG_ERROR)) {
-      end_replay(addresses);
+      end_replay(addresses, message.type == NLMSG_DONE);
     }
   }
 }
@@ -142,16 +142,20 @@ int sd_addresses_read(sd_addresses *addresses) {
   _Alignas(8) uint8_t buffer[DATAGRAM_MAX];
   for (int i = 0; i < DATAGRAMS_PER_READ; i++) {
     int received = sd_netlink_receive(&addresses->netlink, buffer, sizeof buffer);
-    if (received == -EAGAIN) return 0;
-    if (received == -ENOBUFS) { /* notices were lost (ADDR-11: ask again) */
-      if (addresses->replaying) addresses->stale = true;
-      else if (replay(addresses) != 0) return -ENOBUFS;
-      continue;
+    if (received == -ENOBUFS) { /* ADDR-11: ask again */
+      addresses->lost = true;
+    } else if (received == -EAGAIN) {
+      if (!addresses->lost || addresses->replaying) return 0;
+      addresses->lost = false;
+      int error = replay(addresses);
+      if (error != 0) return error;
+    } else if (received < 0) {
+      return received;
+    } else {
+      int error = sd_addresses_take(addresses, buffer, (size_t)received);
+      if (error != 0) return error;
+      if (addresses->netlink.fd < 0) return 0; /* a callback closed us */
     }
-    if (received < 0) return received;
-    int error = sd_addresses_take(addresses, buffer, (size_t)received);
-    if (error != 0) return error;
-    if (addresses->netlink.fd < 0) return 0; /* a callback closed us */
   }
   return 1;
 }

@@ -28,6 +28,7 @@ typedef struct sd_addresses {
   size_t count, capacity;
   bool replaying;
   bool stale; /* the list changed while it was dumped: ask again */
+  bool lost;  /* notices were lost: ask again, but only after reading what is older than the answer will be */
   void (*on_change)(void *owner, bool added, const sd_addresses_entry *entry);
   void (*on_replayed)(void *owner);
   void *owner;

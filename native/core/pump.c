@@ -54,8 +54,13 @@ static void become_awake(sd_pump *pump) {
 
 /* true: there was nothing, the peers have been told to ring, the loop may block. */
 static bool fall_asleep(sd_pump *pump) {
-  for (size_t i = 0; i < pump->count; i++) sd_ring_set_sleeping(pump->links[i]->rx); /* SYNC POINT SLEEP */
-  sd_ring_fence();                                                                   /* SYNC POINT DEKKER */
+  for (size_t i = 0; i < pump->count; i++) {
+    sd_pump_link *link = pump->links[i];
+    sd_ring_set_sleeping(link->rx); /* SYNC POINT SLEEP */
+    /* Again: a consumer that had seen an earlier wait may have cleared this one, while we were awake, without a ring. */
+    if (link->state[SD_STATE_TX_WAITING] != 0) sd_ring_mark_waiting(link->tx);
+  }
+  sd_ring_fence(); /* SYNC POINT DEKKER */
   bool found = false;
   for (size_t i = 0; i < pump->count && !found; i++) found = has_work(pump->links[i]) || pump->links[i]->ending;
   if (found) {

@@ -12,8 +12,9 @@
  *   fence                        (DEKKER)      tail == consumed ? sleep : go on   (PUBLISH, acquire)
  *   sleeping ? exchange 0, ring  (SLEEP)
  *
- *   The same with the roles swapped for space: the consumer stores head (SPACE), fences, and reads `waiting` and
- *   the other direction's `sleeping`; the producer stores them, fences, and reads head once more.
+ *   The same with the roles swapped for space: the consumer stores head (SPACE), fences, and takes `waiting` and, if it
+ *   was set, the other direction's `sleeping`; the producer stores both, fences, and reads head once more. Both, each
+ *   time it falls asleep: a wait that it had announced while awake may have been taken for an earlier one.
  */
 #ifndef SD_RING_H
 #define SD_RING_H
@@ -81,9 +82,17 @@ static inline bool sd_ring_take_doorbell(sd_direction *tx) {
          atomic_exchange_explicit(&tx->sleeping, 0, memory_order_relaxed) != 0;
 }
 
+/*
+ * Producer that waits for space and falls asleep: after sd_ring_set_sleeping, before the fence. SYNC POINT WAIT
+ * (release): whoever takes this flag sees that we sleep.
+ */
+static inline void sd_ring_mark_waiting(sd_direction *tx) {
+  atomic_store_explicit(&tx->waiting, 1, memory_order_release);
+}
+
 /* Producer, before it gives up for lack of space; look at head once more afterwards. Fences itself (DEKKER). */
 static inline void sd_ring_set_waiting(sd_direction *tx) {
-  atomic_store_explicit(&tx->waiting, 1, memory_order_relaxed);
+  sd_ring_mark_waiting(tx);
   sd_ring_fence();
 }
 
@@ -94,7 +103,7 @@ static inline void sd_ring_set_waiting(sd_direction *tx) {
 static inline bool sd_ring_take_space_doorbell(sd_direction *rx, sd_direction *back) {
   sd_ring_fence();
   if (atomic_load_explicit(&rx->waiting, memory_order_relaxed) == 0) return false;
-  if (atomic_exchange_explicit(&rx->waiting, 0, memory_order_relaxed) == 0) return false;
+  if (atomic_exchange_explicit(&rx->waiting, 0, memory_order_acquire) == 0) return false; /* SYNC POINT WAIT */
   return atomic_load_explicit(&back->sleeping, memory_order_relaxed) != 0 &&
          atomic_exchange_explicit(&back->sleeping, 0, memory_order_relaxed) != 0;
 }

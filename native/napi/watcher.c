@@ -78,24 +78,24 @@ static void on_replayed(void *owner) {
   napi_close_handle_scope(watcher->isolate->env, scope);
 }
 
+/* Reads; a replay to its end, for the kernel writes it into our own reads, so this does not wait. */
+static int read_notices(sd_watcher *watcher) {
+  const sd_addresses *addresses = &watcher->addresses;
+  int result = sd_addresses_read(&watcher->addresses);
+  for (int i = 0; i < REPLAY_READS_MAX && result == 1 && !watcher->closed && (addresses->replaying || addresses->lost); i++)
+    result = sd_addresses_read(&watcher->addresses);
+  return result;
+}
+
 static void on_readable(uv_poll_t *poll, int status, int events) {
   sd_watcher *watcher = poll->data;
   (void)events;
   if (watcher->closed) return;
   /* A status is libuv's word for EPOLLERR, that is ENOBUFS here; libuv has stopped watching then, reading clears it. */
-  int result = sd_addresses_read(&watcher->addresses);
+  int result = read_notices(watcher);
   if (watcher->closed) return;
   if (result < 0) uv_poll_stop(poll); /* the list stays as it was last known */
   else if (status < 0) uv_poll_start(poll, UV_READABLE, on_readable);
-}
-
-/* The kernel writes the list into our own reads, so this ends without waiting. */
-static int replay(sd_watcher *watcher) {
-  for (int i = 0; i < REPLAY_READS_MAX && watcher->addresses.replaying && !watcher->closed; i++) {
-    int result = sd_addresses_read(&watcher->addresses);
-    if (result <= 0) return result;
-  }
-  return 0;
 }
 
 static int watch(sd_isolate *isolate, napi_value changed, napi_value replayed) {
@@ -124,7 +124,10 @@ static int watch(sd_isolate *isolate, napi_value changed, napi_value replayed) {
       sd_function_hold(isolate->env, replayed, &watcher->on_replayed) != napi_ok)
     error = -ENOMEM;
   if (error == 0) error = uv_poll_start(&watcher->poll, UV_READABLE, on_readable);
-  if (error == 0) error = replay(watcher);
+  if (error == 0) {
+    int result = read_notices(watcher);
+    if (result < 0) error = result;
+  }
   if (error != 0) watcher_close(watcher);
   return error;
 }

@@ -188,6 +188,21 @@ static void space_is_work_too(void) {
   sd_pump_free(&pump);
 }
 
+/* A wait announced while awake may have been taken for an earlier one (native/model/sleep.pml, NO_REASSERT). */
+static void who_waits_says_so_again_when_falling_asleep(void) {
+  sd_pump pump;
+  end ends[1];
+  setup(&pump, ends, 1, 0);
+  ends[0].state[SD_STATE_TX_WAITING] = 1;
+  sd_ring_set_waiting(&ends[0].tx);
+  CHECK(!sd_ring_take_space_doorbell(&ends[0].tx, &ends[0].rx)); /* taken, but we are awake: no ring */
+  turns_until_asleep(&pump, 10);
+  CHECK(!pump.awake);
+  sd_ring_consume(&ends[0].tx, 64);
+  CHECK(sd_ring_take_space_doorbell(&ends[0].tx, &ends[0].rx));
+  sd_pump_free(&pump);
+}
+
 static void the_end_comes_after_the_data(void) {
   sd_pump pump;
   end ends[2];
@@ -273,6 +288,7 @@ void test_pump(void) {
   a_stuck_link_is_given_up(IGNORE);
   a_stuck_link_is_given_up(LIE);
   space_is_work_too();
+  who_waits_says_so_again_when_falling_asleep();
   the_end_comes_after_the_data();
   links_may_go_while_draining();
   anything();

@@ -1,2 +1,2 @@
 /** The catalog of service providers and the list `TCP on SAN`. */
-export { Catalog, type CatalogEntry, type ProviderLoader } from './catalog.js';
+export { Catalog, type CatalogEntry } from './catalog.js';

@@ -2,7 +2,6 @@
  * `sockets-direct run [options] [--] command …`: start a command with the switch preloaded in every Node process it
  * starts, through NODE_OPTIONS, which children inherit. The settings travel as environment variables.
  */
-import { accessSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import {
@@ -91,17 +90,6 @@ export function makeEnvironment(
   return { ...environment, ...(Object.fromEntries(settings) as NodeJS.ProcessEnv), NODE_OPTIONS: nodeOptions };
 }
 
-function findRegister(): string | null {
-  const path = join(packageInfo().root, 'register.cjs');
-  try {
-    accessSync(path);
-    return path;
-  } catch {
-    // Not there: the caller says so, better than a command that fails on its first require.
-    return null;
-  }
-}
-
 export async function run(args: readonly string[], output: Output): Promise<number> {
   const { options, command, help, problems } = parseRunArguments(args);
   if (help) {
@@ -117,8 +105,7 @@ export async function run(args: readonly string[], output: Output): Promise<numb
   for (const problem of refused) complain(problem);
   if (refused.length > 0) return EXIT_USAGE;
 
-  const register = findRegister();
-  const environment = register === null ? 'register.cjs is missing' : makeEnvironment(process.env, options, register);
+  const environment = makeEnvironment(process.env, options, join(packageInfo().root, 'register.cjs'));
   if (typeof environment === 'string') {
     complain(environment);
     return EXIT_USAGE;

@@ -87,7 +87,10 @@ async function show(options: Options, output: Output): Promise<number> {
     idle: options.all,
   });
   output.print(table);
-  if (table === '') output.complain(`Nothing to show (${isolates.length} under the switch; --all lists them).\n`);
+  if (table === '') {
+    const processes = `${isolates.length} under the switch; --all lists them`;
+    output.complain(isolates.length === 0 ? 'Nothing runs the switch.\n' : `Nothing to show (${processes}).\n`);
+  }
   return 0;
 }
 

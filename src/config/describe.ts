@@ -38,7 +38,7 @@ export function settingsHelp(): string {
 }
 
 function cell(text: string): string {
-  return text.replaceAll('|', '\\|');
+  return text.replace(/[|*]/g, '\\$&');
 }
 
 /** The table of docs/CONFIGURATION.md. */

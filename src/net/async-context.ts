@@ -1,6 +1,6 @@
 /**
- * Async contexts for handles. An AsyncResource stands for each handle, as a TCP handle is one itself: AsyncLocalStorage,
- * async_hooks and domains then see what they see on TCP.
+ * Async contexts. An AsyncResource stands for each handle, and for each request of it that goes on, as on TCP these are
+ * resources themselves: AsyncLocalStorage, async_hooks and domains then see what they see on TCP.
  */
 import { AsyncResource } from 'node:async_hooks';
 
@@ -13,6 +13,16 @@ const OPTIONS = { requireManualDestroy: true };
 /** The context of who calls this. */
 export function newHandleResource(): AsyncResource {
   return new AsyncResource(HANDLE_TYPE, OPTIONS);
+}
+
+/** The context of who wrote, for the end of a write that could not go at once. */
+export function newWriteResource(): AsyncResource {
+  return new AsyncResource('WRITEWRAP', OPTIONS);
+}
+
+/** The context of who ended. */
+export function newShutdownResource(): AsyncResource {
+  return new AsyncResource('SHUTDOWNWRAP', OPTIONS);
 }
 
 /** The context of who calls listen. */

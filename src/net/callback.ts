@@ -3,28 +3,44 @@
  */
 import type { AsyncResource } from 'node:async_hooks';
 
+type Callback = (this: unknown) => void;
+
 const { nextTick } = process;
 
 /** Where the self-test collects what was thrown; null: it goes to the program. */
 let collected: unknown[] | null = null;
+/** What is being entered; read before anything else can be. */
+let next: Callback = nothing;
+
+function nothing(): void {
+  // Nothing is entered yet.
+}
 
 function rethrow(error: unknown): never {
   throw error;
 }
 
 /**
- * Calls `callback` with `self` as `this` in the context of `resource`. What the program throws must not unwind the
- * session and the provider below us, whose state would stay half changed: it is thrown again from the next tick, which
- * runs as soon as this callback of the event loop ends, in the same context. To the program that is the same
- * `uncaughtException` (or domain error) at the same moment.
+ * What the program throws must not unwind the session and the provider below us, whose state would stay half changed: it
+ * is thrown again from the next tick, which runs as soon as this callback of the event loop ends. To the program that is
+ * the same `uncaughtException`, or the same error of the same domain, at the same moment.
  */
-export function enter<T>(resource: AsyncResource, callback: (this: T) => void, self: T): void {
+function guarded(this: unknown): void {
+  const callback = next;
+  next = nothing;
   try {
-    resource.runInAsyncScope(callback as (this: unknown) => void, self);
+    callback.call(this);
   } catch (error) {
-    if (collected === null) resource.runInAsyncScope(nextTick, process, rethrow, error);
+    // In here the thrower's domain is still entered, as it is when an exception leaves a callback of libuv's.
+    if (collected === null) nextTick(rethrow, error);
     else collected.push(error);
   }
+}
+
+/** Calls `callback` with `self` as `this` in the context of `resource`. Never throws. */
+export function enter<T>(resource: AsyncResource, callback: (this: T) => void, self: T): void {
+  next = callback as Callback;
+  resource.runInAsyncScope(guarded, self);
 }
 
 /** Runs a test of our own: what is thrown in callbacks meanwhile is returned, the program never sees it. */

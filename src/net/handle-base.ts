@@ -55,9 +55,12 @@ export function uvCode(name: UvName): number {
   return handleEnvironment().internals.uv[name];
 }
 
-/** What libuv would have said: on Linux its codes are negated errnos. 0 stays 0. */
+/**
+ * What libuv would have said: on Linux its codes are negated errnos. 0 stays 0, and not -0, which is no int32: native
+ * code would abort over it.
+ */
 export function uvFromWsa(error: number): number {
-  return -errnoFromWsa(error);
+  return error === 0 ? 0 : -errnoFromWsa(error);
 }
 
 /**
@@ -96,6 +99,8 @@ export abstract class BaseHandle extends NativeStream {
   flowing = false;
   /** EOF or an error was delivered: nothing more will come. */
   ended = false;
+  /** It was EOF. */
+  endSeen = false;
   /** `ref()`/`unref()`. */
   refed = true;
   /** Whether this handle keeps the loop alive now. */
@@ -132,11 +137,14 @@ export abstract class BaseHandle extends NativeStream {
 
   ref(): void {
     this.refed = true;
+    // So that Node's list of active handles says the same.
+    this.tcp?.ref();
     this.updateHold();
   }
 
   unref(): void {
     this.refed = false;
+    this.tcp?.unref();
     this.updateHold();
   }
 

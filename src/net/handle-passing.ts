@@ -1,40 +1,105 @@
 /**
- * Handing a SAN socket to another process. Native code would take the handle for libuv's and crash the process, so the
- * two ways there are watched: `send(message, socket)`, and a socket as a child's stdio. Both fail as an operating system
- * call fails, with ENOTSUP: `send` by its callback or the 'error' event (and Node closes the socket, as always when a
- * handle could not be sent), `spawn` by an exception.
+ * Handing a SAN socket to another process or thread. Native code would take the handle for libuv's and crash the
+ * process, so the ways there are watched.
+ *
+ * `send(message, socket)` sends one end of a relay (handle-relay.ts). With `keepOpen`, and while a write is under way,
+ * it fails as a system call fails, with ENOTSUP: by its callback or the 'error' event; Node then closes the socket, as
+ * always when a handle could not be sent. So does a socket as a child's stdio, by an exception of `spawn`. `postMessage`
+ * (Node 24) throws ERR_WORKER_HANDLE_NOT_TRANSFERABLE, as for every socket that cannot move.
  */
+import { Socket } from 'node:net';
+import { Relay, type RelayTools } from './handle-relay.js';
 import { HybridHandle } from './handle.js';
 import { kAsync, kWriteError, kWritten, state, uvCode } from './handle-base.js';
-import type { NodeInternals } from './internals.js';
 import type { PatchSet } from './patch.js';
 
-type PipeWrite = (this: object, req: object, data: unknown, handle?: unknown) => unknown;
-type Spawn = (this: object, options: { stdio?: readonly { handle?: unknown }[] }) => unknown;
+type Native = (this: object, ...args: unknown[]) => unknown;
+/** What was sent on each channel. */
+type Sent = WeakMap<object, Set<Relay>>;
 
 /** The pipe writes that take a handle along; see `writeChannelMessage` in Node's child_process. */
 const PIPE_WRITES = ['writeUtf8String', 'writeLatin1String', 'writeAsciiString', 'writeUcs2String', 'writeBuffer'];
+/** Its position: `write…(req, data, handle)`. */
+const HANDLE_ARGUMENT = 2;
 
-/** Patches both ways. Not needed before the first hybrid handle is there. */
-export function guardHandlePassing(patches: PatchSet, { Pipe, Process }: NodeInternals): void {
-  for (const name of PIPE_WRITES) patches.method<PipeWrite>(Pipe.prototype, name, guardWrite);
-  patches.method<Spawn>(Process.prototype, 'spawn', guardSpawn);
+/** Patches all ways. Not needed before the first hybrid handle is there. */
+export function guardHandlePassing(patches: PatchSet, tools: RelayTools): void {
+  const { Pipe, Process } = tools.internals;
+  const sent: Sent = new WeakMap();
+  for (const name of PIPE_WRITES) {
+    patches.method<Native>(Pipe.prototype, name, (original) => guardWrite(original, tools, sent));
+  }
+  patches.method<Native>(Pipe.prototype, 'close', (original) => releaseOnClose(original, sent));
+  patches.method<Native>(Process.prototype, 'spawn', guardSpawn);
+  const symbols = Object.getOwnPropertySymbols(Socket.prototype);
+  const transferList = symbols.find((key) => key.description === 'messaging_transfer_list_symbol');
+  if (transferList !== undefined) patches.method<Native>(Socket.prototype, transferList, guardTransfer);
 }
 
-function guardWrite(original: PipeWrite): PipeWrite {
-  return function write(this: object, req, data, handle) {
-    if (handle === undefined) return original.call(this, req, data);
-    if (!(handle instanceof HybridHandle)) return original.call(this, req, data, handle);
-    state[kWritten] = 0;
-    state[kAsync] = 0;
-    if (kWriteError >= 0) state[kWriteError] = 0;
-    return uvCode('UV_ENOTSUP');
+function guardWrite(original: Native, tools: RelayTools, sent: Sent): Native {
+  return function write(this: object, ...args) {
+    const handle = args[HANDLE_ARGUMENT];
+    if (!(handle instanceof HybridHandle)) return original.apply(this, args);
+    // Node sends a handle again that did not reach the receiver: the same end of the same relay.
+    const known = handle.relay;
+    const relay = known ?? (handle.canMove ? Relay.open(tools) : null);
+    if (relay === null) return refuse();
+    args[HANDLE_ARGUMENT] = relay.travelling;
+    const result = original.apply(this, args);
+    if (known !== null) return result;
+    if (isSent(result)) {
+      handle.moveOut(relay);
+      const relays = sent.get(this) ?? new Set();
+      sent.set(this, relays);
+      relay.join(relays);
+    } else {
+      relay.abort();
+    }
+    return result;
   };
 }
 
-function guardSpawn(original: Spawn): Spawn {
-  return function spawn(this: object, options) {
-    if (options.stdio?.some((entry) => entry.handle instanceof HybridHandle)) return uvCode('UV_ENOTSUP');
-    return original.call(this, options);
+/** Node forgets a handle whose receiver dies before it has answered. */
+function releaseOnClose(original: Native, sent: Sent): Native {
+  return function close(this: object, ...args) {
+    for (const relay of sent.get(this) ?? []) relay.release();
+    return original.apply(this, args);
   };
+}
+
+function refuse(): number {
+  state[kWritten] = 0;
+  state[kAsync] = 0;
+  if (kWriteError >= 0) state[kWriteError] = 0;
+  return uvCode('UV_ENOTSUP');
+}
+
+/** A write says 0, or since Node 26 a request if it goes on. */
+function isSent(result: unknown): boolean {
+  return (
+    result === 0 || (typeof result === 'object' && result !== null && !(kWriteError >= 0 && state[kWriteError] !== 0))
+  );
+}
+
+/** Until Node 22 the arguments are one object with `stdio`; since 24 `stdio` is among them. */
+function guardSpawn(original: Native): Native {
+  return function spawn(this: object, ...args) {
+    const passed = args.some((argument) => {
+      const stdio = Array.isArray(argument) ? argument : (argument as { stdio?: unknown } | undefined)?.stdio;
+      return Array.isArray(stdio) && stdio.some(isHybridEntry);
+    });
+    return passed ? uvCode('UV_ENOTSUP') : original.apply(this, args);
+  };
+}
+
+function guardTransfer(original: Native): Native {
+  return function transferList(this: { readonly _handle?: unknown }, ...args) {
+    // Node's own refusal, which it has for sockets without a handle.
+    if (this._handle instanceof HybridHandle) return original.call({ _handle: null });
+    return original.apply(this, args);
+  };
+}
+
+function isHybridEntry(entry: unknown): boolean {
+  return typeof entry === 'object' && (entry as { handle?: unknown } | null)?.handle instanceof HybridHandle;
 }

@@ -3,7 +3,9 @@
  * an `onread` option, or to a native consumer.
  *
  * A native consumer attaches to a stream that is being read already, and often never calls ReadStart, so its arrival has
- * to be noticed otherwise: TLS by `attachTls` (native-consumers.ts), an HTTP/2 session by the mark it puts on the socket.
+ * to be noticed otherwise: TLS by `attachTls` (native-consumers.ts), an HTTP/2 session by the mark it puts on the socket,
+ * an HTTP/1 server by the one it puts on the handle. HTTP/1 lets go again (`upgrade`, a 'data' listener), and then the
+ * JavaScript path is the faster one; TLS and HTTP/2 stay.
  */
 import { enter } from './callback.js';
 import { handleEnvironment, kOffset, kRead, state, uvCode, uvFromWsa } from './handle-base.js';
@@ -12,8 +14,9 @@ import type { OwnerSocket, TlsWrap } from './node-shapes.js';
 
 type OnRead = (this: unknown, memory?: ArrayBuffer) => unknown;
 
-// The chunk that is being delivered; set right before enter(), read first thing inside.
-let memory = new ArrayBuffer(0);
+// The chunk that is being delivered; set right before enter(), taken first thing inside.
+const NO_MEMORY = new ArrayBuffer(0);
+let memory = NO_MEMORY;
 let offset = 0;
 let length = 0;
 let failure = 0;
@@ -29,8 +32,12 @@ export abstract class ReadingHandle extends WritingHandle {
   private userBuffer: Uint8Array | null = null;
   private leftover: Leftover | null = null;
   private leftoverScheduled = false;
-  /** A native consumer reads this stream. */
+  /** TLS or HTTP/2 reads this stream natively. */
   private nativelyRead = false;
+  /** An HTTP/1 server has had its parser read this stream natively. */
+  private parsed = false;
+  /** TLS is on top, or about to be. */
+  private tlsTaken = false;
   /** The TLSWrap that reads this stream, if TLS does. */
   private tlsWrap: TlsWrap | null = null;
 
@@ -78,7 +85,21 @@ export abstract class ReadingHandle extends WritingHandle {
   /** TLS has been put on top of this stream. */
   attachTls(wrap: TlsWrap | null): void {
     this.nativelyRead = true;
+    this.tlsTaken = true;
     this.tlsWrap = wrap;
+  }
+
+  /** An HTTP/1 server sets it right before its parser consumes the stream. The name is Node's. */
+  get _consumed(): boolean {
+    return this.parsed;
+  }
+
+  set _consumed(value: boolean) {
+    this.parsed = value;
+  }
+
+  protected override get underTls(): boolean {
+    return this.tlsTaken;
   }
 
   private isNativelyRead(): boolean {
@@ -86,6 +107,7 @@ export abstract class ReadingHandle extends WritingHandle {
     const { ownerSymbol, boundSessionKeys } = handleEnvironment().internals;
     const owner = this[ownerSymbol] as OwnerSocket | undefined;
     if (owner === undefined) return false;
+    if (this.parsed) return owner.parser?._consumed === true;
     const marks = owner as unknown as Record<PropertyKey, unknown>;
     if (marks[boundSessionKeys[0]] === undefined && marks[boundSessionKeys[1]] === undefined) return false;
     this.nativelyRead = true;
@@ -103,14 +125,16 @@ export abstract class ReadingHandle extends WritingHandle {
   }
 
   onEnd(): void {
-    if (this.closed) return;
+    if (this.closed || this.ended) return;
     this.ended = true;
+    this.endSeen = true;
     this.updateHold();
     enter(this.resource, deliverEnd, this);
   }
 
   onReset(error: number): void {
-    if (this.closed) return;
+    // As libuv, which stops reading at EOF: a reset after it is seen by the next write only.
+    if (this.closed || this.ended) return;
     this.ended = true;
     this.updateHold();
     failure = uvFromWsa(error);
@@ -202,7 +226,9 @@ export abstract class ReadingHandle extends WritingHandle {
 }
 
 function deliverChunk(this: ReadingHandle): void {
-  this.deliver(memory, offset, length);
+  const from = memory;
+  memory = NO_MEMORY;
+  this.deliver(from, offset, length);
 }
 
 function deliverEnd(this: ReadingHandle): void {

@@ -6,19 +6,28 @@
  * `oncomplete`; Node 26 passes null and expects a number, or a request object if the write goes on. A write that the
  * session takes at once allocates nothing.
  */
+import type { AsyncResource } from 'node:async_hooks';
 import { WRITE_DONE, WRITE_PENDING } from '../session/index.js';
+import { WSAECONNRESET } from '../spi/index.js';
+import { newShutdownResource, newWriteResource } from './async-context.js';
 import { enter } from './callback.js';
 import { BaseHandle, kAsync, kWriteError, kWritten, state, uvCode, uvFromWsa } from './handle-base.js';
 import type { ShutdownReq, WriteReq } from './node-shapes.js';
 import { abandonScratch, encodedBytesMax, SCRATCH_BYTES, scratchView, useScratch } from './text-scratch.js';
 
-/** A write that could not go at once. `req` is null only for the moment before a Node 26 request is made. */
+/** A write that could not go at once. */
 interface WriteOperation {
   readonly req: object;
-  /** A native consumer's: completed by `finishWrite`, not by `oncomplete`. */
-  readonly native: boolean;
+  /** The writer's context; null: a native consumer's, completed by `finishWrite`, which knows the context itself. */
+  readonly resource: AsyncResource | null;
   readonly list: readonly Uint8Array[];
   readonly bytes: number;
+}
+
+/** A shutdown that is under way; `resource` as of a write. */
+interface ShutdownOperation {
+  readonly req: object;
+  readonly resource: AsyncResource | null;
 }
 
 /** An operation that is over and whose requester does not know yet. */
@@ -33,10 +42,9 @@ class PendingWrite implements WriteReq {
   oncomplete: WriteReq['oncomplete'] = null;
 }
 
-// The event that is being handed to the program; set right before enter(), read first thing inside.
-let finished: Finished = { operation: { req: {}, native: false, list: [], bytes: 0 }, status: 0 };
-let shutdownReq: object = {};
-let shutdownNative = false;
+// The event that is being handed to the program; set right before enter(), taken first thing inside.
+let finished: Finished | null = null;
+let shutdown: ShutdownOperation | null = null;
 let shutdownStatus = 0;
 
 export abstract class WritingHandle extends BaseHandle {
@@ -45,16 +53,17 @@ export abstract class WritingHandle extends BaseHandle {
   private waiting: WriteOperation[] | null = null;
   /** Finished, to be reported once the caller's frames are gone. */
   private reports: Finished[] | null = null;
-  private shutdownReq: object | null = null;
-  private shutdownNative = false;
+  private shutting: ShutdownOperation | null = null;
   private shutdownDue = false;
 
+  /** Whether TLS writes natively. */
+  protected abstract get underTls(): boolean;
   /** JSStream's own, for requests of native consumers. */
   protected abstract finishWrite(req: object, status: number): void;
   protected abstract finishShutdown(req: object, status: number): void;
 
   protected override get busy(): boolean {
-    return this.writing !== null || this.shutdownReq !== null;
+    return this.writing !== null || this.shutting !== null;
   }
 
   get writeQueueSize(): number {
@@ -107,7 +116,7 @@ export abstract class WritingHandle extends BaseHandle {
   }
 
   shutdown(req: ShutdownReq): number {
-    return this.beginShutdown(req, false);
+    return this.beginShutdown({ req, resource: newShutdownResource() });
   }
 
   // ---------------------------------------------------------------- writing
@@ -120,7 +129,7 @@ export abstract class WritingHandle extends BaseHandle {
     if (this.closed) return uvCode('UV_EBADF');
     if (this.writing !== null) return this.dispatch(req, [bytes], length);
     const result = this.session.write(bytes);
-    if (result < 0) return uvFromWsa(-result);
+    if (result < 0) return this.writeError(-result);
     this.bytesWritten += length;
     return result === WRITE_DONE ? 0 : this.pend(req, [bytes], length);
   }
@@ -163,7 +172,7 @@ export abstract class WritingHandle extends BaseHandle {
       return this.pend(req, list, bytes);
     }
     const result = this.session.writev(list, bytes);
-    if (result < 0) return uvFromWsa(-result);
+    if (result < 0) return this.writeError(-result);
     this.bytesWritten += bytes;
     return result === WRITE_DONE ? 0 : this.pend(req, list, bytes);
   }
@@ -171,7 +180,7 @@ export abstract class WritingHandle extends BaseHandle {
   private pend(req: WriteReq | null, list: readonly Uint8Array[], bytes: number): number | WriteReq {
     state[kAsync] = 1;
     const request = req ?? new PendingWrite();
-    this.enqueue({ req: request, native: false, list, bytes });
+    this.enqueue({ req: request, resource: newWriteResource(), list, bytes });
     return req === null ? request : 0;
   }
 
@@ -190,10 +199,10 @@ export abstract class WritingHandle extends BaseHandle {
     if (this.closed) return uvCode('UV_EBADF');
     let bytes = 0;
     for (const chunk of list) bytes += chunk.length;
-    const operation = { req, native: true, list, bytes };
+    const operation = { req, resource: null, list, bytes };
     if (this.writing === null) {
       const result = list.length === 1 ? this.session.write(list[0]) : this.session.writev(list, bytes);
-      if (result < 0) return uvFromWsa(-result);
+      if (result < 0) return this.writeError(-result);
       if (result === WRITE_PENDING) this.enqueue(operation);
       else this.reportLater(operation, 0);
     } else {
@@ -210,7 +219,12 @@ export abstract class WritingHandle extends BaseHandle {
     this.writing = null;
     this.writeWaiting();
     this.updateHold();
-    this.report({ operation, status: uvFromWsa(error) });
+    this.report({ operation, status: this.writeError(error) });
+  }
+
+  /** As the kernel has it: once the peer's FIN has been seen, its reset is a broken pipe. */
+  private writeError(wsa: number): number {
+    return wsa === WSAECONNRESET && this.endSeen ? uvCode('UV_EPIPE') : uvFromWsa(wsa);
   }
 
   private writeWaiting(): void {
@@ -219,7 +233,7 @@ export abstract class WritingHandle extends BaseHandle {
       if (next === undefined) break;
       const result = this.session.writev(next.list, next.bytes);
       if (result === WRITE_PENDING) this.writing = next;
-      else this.reportLater(next, result < 0 ? uvFromWsa(-result) : 0);
+      else this.reportLater(next, result < 0 ? this.writeError(-result) : 0);
     }
     if (this.writing === null && this.shutdownDue) {
       this.shutdownDue = false;
@@ -231,13 +245,18 @@ export abstract class WritingHandle extends BaseHandle {
 
   private report(what: Finished): void {
     finished = what;
-    enter(this.resource, reportFinished, this);
+    const { resource } = what.operation;
+    enter(resource ?? this.resource, reportFinished, this);
+    resource?.emitDestroy();
   }
 
   private reportLater(operation: WriteOperation, status: number): void {
     if (this.reports === null) {
       this.reports = [];
-      setImmediate(reportAll, this);
+      // Soon, for HTTP/2 sends nothing more until it knows. But TLS may write with no callback scope around it: then Node
+      // drains the ticks inside the very call that must return first.
+      if (this.underTls) setImmediate(reportAll, this);
+      else process.nextTick(reportAll, this);
     }
     this.reports.push({ operation, status });
   }
@@ -252,7 +271,7 @@ export abstract class WritingHandle extends BaseHandle {
 
   /** For the callbacks outside the class. */
   completeRequest({ operation, status }: Finished): void {
-    if (operation.native) {
+    if (operation.resource === null) {
       this.finishWrite(operation.req, status);
       return;
     }
@@ -267,10 +286,9 @@ export abstract class WritingHandle extends BaseHandle {
 
   // ---------------------------------------------------------------- shutdown and close
 
-  protected beginShutdown(req: object, native: boolean): number {
-    if (this.closed || this.shutdownReq !== null) return uvCode('UV_ENOTCONN');
-    this.shutdownReq = req;
-    this.shutdownNative = native;
+  protected beginShutdown(operation: ShutdownOperation): number {
+    if (this.closed || this.shutting !== null) return uvCode('UV_ENOTCONN');
+    this.shutting = operation;
     this.updateHold();
     if (this.waiting === null || this.waiting.length === 0) this.session.shutdown();
     else this.shutdownDue = true;
@@ -284,18 +302,18 @@ export abstract class WritingHandle extends BaseHandle {
   }
 
   private reportShutdown(status: number): void {
-    const req = this.shutdownReq;
-    if (req === null) return;
-    this.shutdownReq = null;
+    const operation = this.shutting;
+    if (operation === null) return;
+    this.shutting = null;
     this.updateHold();
-    shutdownReq = req;
-    shutdownNative = this.shutdownNative;
+    shutdown = operation;
     shutdownStatus = status;
-    enter(this.resource, reportShutdown, this);
+    enter(operation.resource ?? this.resource, reportShutdown, this);
+    operation.resource?.emitDestroy();
   }
 
-  completeShutdown(req: object, native: boolean, status: number): void {
-    if (native) this.finishShutdown(req, status);
+  completeShutdown({ req, resource }: ShutdownOperation, status: number): void {
+    if (resource === null) this.finishShutdown(req, status);
     else (req as ShutdownReq).oncomplete(status);
   }
 
@@ -314,7 +332,9 @@ export abstract class WritingHandle extends BaseHandle {
 }
 
 function reportFinished(this: WritingHandle): void {
-  this.completeRequest(finished);
+  const what = finished;
+  finished = null;
+  if (what !== null) this.completeRequest(what);
 }
 
 function reportAll(handle: WritingHandle): void {
@@ -322,7 +342,9 @@ function reportAll(handle: WritingHandle): void {
 }
 
 function reportShutdown(this: WritingHandle): void {
-  this.completeShutdown(shutdownReq, shutdownNative, shutdownStatus);
+  const operation = shutdown;
+  shutdown = null;
+  if (operation !== null) this.completeShutdown(operation, shutdownStatus);
 }
 
 function encodingAt(chunks: readonly unknown[], index: number): BufferEncoding {

@@ -10,6 +10,7 @@ import { newHandleResource } from './async-context.js';
 import { enter } from './callback.js';
 import { handleEnvironment, uvCode } from './handle-base.js';
 import { ReadingHandle } from './handle-read.js';
+import type { Relay } from './handle-relay.js';
 import type { NodeAddress, TcpHandle } from './node-shapes.js';
 import type { SanConnection } from './port.js';
 
@@ -50,14 +51,42 @@ export class HybridHandle extends ReadingHandle implements SessionUser {
   }
 
   onshutdown(req: object): number {
-    return this.beginShutdown(req, true);
+    return this.beginShutdown({ req, resource: null });
   }
 
   // ---------------------------------------------------------------- end of life
 
+  /** Whether the connection can go to another handle: its socket has let go of it, and nothing is under way. */
+  get canMove(): boolean {
+    if (this.closed || this.relay !== null || this.busy || this.hasUnread) return false;
+    return this.ownerSocket?._handle !== this;
+  }
+
+  /** Where the connection has gone; null: it is still here. */
+  relay: Relay | null = null;
+
+  /** Gives the connection to a new handle, which `relay` takes. This one is a shell from now on. */
+  moveOut(relay: Relay): void {
+    this.readStop();
+    this.relay = relay;
+    handleEnvironment().onClosed(this);
+    relay.take(new HybridHandle(this.connection, this.tcp, newHandleResource()));
+  }
+
+  private closeShell(relay: Relay, callback: CloseCallback): void {
+    this.closed = true;
+    this.closeCallback = callback;
+    relay.release();
+    setImmediate(finishClose, this);
+  }
+
   /** Closes the connection; the callback comes later, as from libuv. */
   close(callback?: CloseCallback): void {
     if (this.closed) return;
+    if (this.relay !== null) {
+      this.closeShell(this.relay, callback);
+      return;
+    }
     if (this.hasUnread) this.session.reset();
     else this.session.close();
     this.beginClose(callback);
@@ -66,7 +95,7 @@ export class HybridHandle extends ReadingHandle implements SessionUser {
   /** Closes it so that the peer gets ECONNRESET. */
   reset(callback?: CloseCallback): number {
     if (this.closed) return 0;
-    if (this.busy) return uvCode('UV_EINVAL');
+    if (this.busy || this.relay !== null) return uvCode('UV_EINVAL');
     this.session.reset();
     this.beginClose(callback);
     return 0;
@@ -165,12 +194,14 @@ export class HybridHandle extends ReadingHandle implements SessionUser {
     return uvCode('UV_EISCONN');
   }
 
+  /** On the connecting side the TCP handle's, which the socket took for its own before it was connected. */
   getAsyncId(): number {
-    return this.resource.asyncId();
+    return this.tcp === null ? this.resource.asyncId() : this.tcp.getAsyncId();
   }
 
   /** An HTTP agent takes the socket for another request: its callbacks belong to the current context from now on. */
-  asyncReset(): void {
+  asyncReset(resource?: object): void {
+    this.tcp?.asyncReset(resource);
     this.resource.emitDestroy();
     this.resource = newHandleResource();
   }
@@ -192,7 +223,7 @@ export class HybridHandle extends ReadingHandle implements SessionUser {
   [inspect.custom](depth: number, options: InspectOptions): unknown {
     if (depth < 0) return '[TCP]';
     const { ownerSymbol, TCP } = handleEnvironment().internals;
-    const shape = Object.create({ constructor: TCP }) as Record<PropertyKey, unknown>;
+    const shape = Object.create(TCP.prototype) as Record<PropertyKey, unknown>;
     shape['reading'] = this.reading;
     shape['onconnection'] = null;
     shape[ownerSymbol] = this[ownerSymbol];
@@ -210,10 +241,8 @@ export function completeHybridPrototype(): void {
     finishShutdown: native.finishShutdown,
     readBuffer: native.readBuffer,
     emitEOF: native.emitEOF,
-    // TLS and HTTP/2 see a stream that they can read natively …
+    // TLS, HTTP/2 and HTTP/1 servers see a stream that they can read natively.
     isStreamBase: true,
-    // … while HTTP/1 believes that it is read natively already, and keeps to the JavaScript path, which is the faster.
-    _consumed: true,
   };
   for (const [name, value] of Object.entries(members)) {
     Object.defineProperty(HybridHandle.prototype, name, { value, writable: true, configurable: true });

@@ -1,4 +1,5 @@
 /** Puts the switch under `node:net` in this isolate, once. */
+import { extendActiveHandles } from './active-handles.js';
 import { rememberRoot } from './async-context.js';
 import { type HandleEnvironment, setHandleEnvironment } from './handle-base.js';
 import { completeHybridPrototype } from './handle.js';
@@ -36,12 +37,14 @@ export type InstallResult =
 /** Marks an isolate whose `net` is taken, so that a second copy of this package leaves it alone. */
 const MARK = Symbol.for('sockets-direct.net');
 
-let installed: InstallResult | null = null;
+let installed: Extract<InstallResult, { ok: true }> | null = null;
 
-/** Installs, or says why not. A second call changes nothing and answers as the first. */
+/** Installs, or says why not. Where it is installed, a second call changes nothing and answers as the first. */
 export function install(port: SwitchPort, options: NetOptions): InstallResult {
-  installed ??= tryInstall(port, options);
-  return installed;
+  if (installed !== null) return installed;
+  const result = tryInstall(port, options);
+  if (result.ok) installed = result;
+  return result;
 }
 
 function tryInstall(port: SwitchPort, options: NetOptions): InstallResult {
@@ -73,12 +76,16 @@ function patch(internals: NodeInternals, port: SwitchPort, options: NetOptions):
   const pending = new Map<object, PendingConnect>();
   const listeners = new Map<object, Companion>();
   const taken = new WeakSet();
+  const { connect } = internals.TCP.prototype;
   let guarded = false;
   const environment: HandleEnvironment = {
     internals,
     hold: options.hold,
     onOpened(handle) {
-      if (!guarded) guardHandlePassing(patches, internals);
+      if (!guarded) {
+        guardHandlePassing(patches, { internals, connect });
+        extendActiveHandles(patches, routes);
+      }
       guarded = true;
       routes.openSan(handle);
     },

@@ -42,31 +42,32 @@ export function interceptConnect(patches: PatchSet, context: ConnectContext): vo
 }
 
 function intercepted(context: ConnectContext, original: Connect, family: 4 | 6): Connect {
-  return function connect(this: TcpHandle, req, address, port) {
-    const reason = begin(context, this, req, address, port, original, family);
+  return function connect(this: TcpHandle, ...args) {
+    const reason = begin(context, { tcp: this, args, original, family });
     if (reason === null) return 0;
-    const result = original.call(this, req, address, port);
-    if (result === 0) context.routes.openTcp(this, reason, 'connect', sockaddrFromText(family, address, port));
+    const result = original.apply(this, args);
+    if (result === 0) context.routes.openTcp(this, reason, 'connect', sockaddrFromText(family, args[1], args[2]));
     return result;
   };
 }
 
+/** One call of `connect(req, address, port)`. */
+interface Call {
+  readonly tcp: TcpHandle;
+  readonly args: Parameters<Connect>;
+  readonly original: Connect;
+  readonly family: 4 | 6;
+}
+
 /** Starts an attempt; or the reason for which this connect stays on TCP. */
-function begin(
-  context: ConnectContext,
-  tcp: TcpHandle,
-  req: ConnectReq,
-  address: string,
-  port: number,
-  original: Connect,
-  family: 4 | 6,
-): RouteReason | null {
+function begin(context: ConnectContext, call: Call): RouteReason | null {
+  const { tcp } = call;
   if (context.taken.has(tcp)) return 'tls-client';
   const owner = tcp[context.internals.ownerSymbol] as OwnerSocket | undefined;
-  if (owner?._handle !== tcp || typeof address !== 'string') return 'handle-unsupported';
+  if (owner?._handle !== tcp) return 'handle-unsupported';
   // A second connect on the same handle is for libuv to refuse.
   if (context.pending.has(tcp)) return 'handle-unsupported';
-  const connect = new PendingConnect(context, tcp, req, address, port, original, family);
+  const connect = new PendingConnect(context, call);
   const answer = context.port.connect(connect);
   if (typeof answer === 'string') return answer;
   connect.start(answer);
@@ -79,10 +80,7 @@ export class PendingConnect implements ConnectRequest {
   readonly remote: SOCKADDR;
   readonly local: SOCKADDR | null;
   readonly #context: ConnectContext;
-  readonly #req: ConnectReq;
-  readonly #address: string;
-  readonly #port: number;
-  readonly #original: Connect;
+  readonly #call: Call;
   #attempt: ConnectAttempt | null = null;
   #resource: AsyncResource | null = null;
   #over = false;
@@ -90,23 +88,13 @@ export class PendingConnect implements ConnectRequest {
   #status = 0;
   #handle: TcpHandle | HybridHandle;
 
-  constructor(
-    context: ConnectContext,
-    tcp: TcpHandle,
-    req: ConnectReq,
-    address: string,
-    port: number,
-    original: Connect,
-    family: 4 | 6,
-  ) {
+  constructor(context: ConnectContext, call: Call) {
+    const { tcp, family, args } = call;
     this.#context = context;
+    this.#call = call;
     this.tcp = tcp;
     this.#handle = tcp;
-    this.#req = req;
-    this.#address = address;
-    this.#port = port;
-    this.#original = original;
-    this.remote = sockaddrFromText(family, address, port);
+    this.remote = sockaddrFromText(family, args[1], args[2]);
     this.local = tcp.fd < 0 ? null : boundAddress(tcp);
   }
 
@@ -135,6 +123,7 @@ export class PendingConnect implements ConnectRequest {
     const handle = new HybridHandle(connection, tcp, this.#resource ?? newHandleResource());
     handle[ownerSymbol] = owner;
     handle.onread = tcp.onread;
+    carryOver(tcp, handle);
     const buffer = owner[userBufferSymbol];
     if (buffer instanceof Uint8Array) handle.useUserBuffer(buffer);
     owner._handle = handle;
@@ -178,7 +167,8 @@ export class PendingConnect implements ConnectRequest {
   }
 
   #continueOnTcp(reason: RouteReason, later = false): void {
-    const result = this.#original.call(this.tcp, this.#req, this.#address, this.#port);
+    const { original, args } = this.#call;
+    const result = original.apply(this.tcp, args);
     if (result === 0) this.#context.routes.openTcp(this.tcp, reason, 'connect', this.remote);
     else if (later) setImmediate(() => this.#report(result, this.tcp));
     else this.#report(result, this.tcp);
@@ -193,7 +183,20 @@ export class PendingConnect implements ConnectRequest {
   /** The request may have been disarmed meanwhile: `net` takes its callback away when its own time limit is up. */
   complete(): void {
     const connected = this.#status === 0;
-    this.#req.oncomplete?.(this.#status, this.#handle, this.#req, connected, connected);
+    const [req] = this.#call.args;
+    req.oncomplete?.(this.#status, this.#handle, req, connected, connected);
+  }
+}
+
+/** What every TCP handle has of its own. */
+const PLAIN_KEYS: ReadonlySet<string> = new Set(['reading', 'onconnection', 'onread']);
+
+/** What a program has put on the handle before it was connected, e.g. a method of its own, stays in force. */
+function carryOver(from: TcpHandle, to: HybridHandle): void {
+  for (const key of Object.keys(from)) {
+    if (PLAIN_KEYS.has(key)) continue;
+    const value = Object.getOwnPropertyDescriptor(from, key);
+    if (value !== undefined) Object.defineProperty(to, key, value);
   }
 }
 

@@ -3,7 +3,7 @@
  * what is missing or has another shape becomes a reason, never an exception: the process then stays on TCP.
  */
 import { Server, Socket } from 'node:net';
-import type { JsStreamMethods, TcpHandle, TlsWrapBinding } from './node-shapes.js';
+import type { ConnectReq, JsStreamMethods, TcpHandle, TlsWrapBinding } from './node-shapes.js';
 
 /** libuv codes that this folder uses by name. */
 const UV_NAMES = [
@@ -23,8 +23,10 @@ export type InternalsReason = 'bindings-unavailable' | 'node-unknown';
 /** What was reached. */
 export interface NodeInternals {
   readonly TCP: { new (type: number): TcpHandle; readonly prototype: TcpHandle };
-  /** The argument of `new TCP()` that makes a connection's handle. */
+  /** The arguments of `new TCP()` that make a connection's handle, and a listener's. */
   readonly tcpSocketType: number;
+  readonly tcpServerType: number;
+  readonly TCPConnectWrap: new () => ConnectReq;
   readonly Pipe: { new (type: number): object; readonly prototype: object };
   readonly Process: { new (): object; readonly prototype: object };
   readonly JSStream: { new (): object; readonly prototype: JsStreamMethods };
@@ -58,6 +60,13 @@ export type Reached =
 
 const LISTEN = '_listen2';
 
+/** `process.binding('tcp_wrap')`, hoped for. */
+interface TcpBinding {
+  readonly TCP: NodeInternals['TCP'];
+  readonly TCPConnectWrap?: NodeInternals['TCPConnectWrap'];
+  readonly constants?: { readonly SOCKET?: unknown; readonly SERVER?: unknown };
+}
+
 /** Reaches the internals. Cheap (< 1 ms beside loading `net`), and without a trace on stderr. */
 export function reachInternals(): Reached {
   try {
@@ -74,6 +83,8 @@ export function reachInternals(): Reached {
  * stderr (D9), so warnings of that kind are off for the moment.
  */
 function quietly<T>(run: () => T): T {
+  // Under --no-deprecation it is on already, and read-only.
+  if (process.noDeprecation === true) return run();
   const had = Object.hasOwn(process, 'noDeprecation');
   const before = process.noDeprecation;
   process.noDeprecation = true;
@@ -95,7 +106,7 @@ function reach(): Reached {
   const uv = binding.call(process, 'uv');
   const Pipe = binding.call(process, 'pipe_wrap')['Pipe'];
   const Process = binding.call(process, 'process_wrap')['Process'];
-  const { TCP, constants } = tcp as { TCP: NodeInternals['TCP']; constants?: { SOCKET?: unknown } };
+  const { TCP, TCPConnectWrap, constants } = tcp as unknown as TcpBinding;
   const { JSStream } = jsStream as { JSStream: NodeInternals['JSStream'] };
 
   const wrong =
@@ -118,8 +129,9 @@ function reach(): Reached {
     (typeof tlsWrap['wrap'] === 'function' ? undefined : 'tls_wrap.wrap') ??
     UV_NAMES.find((name) => typeof uv[name] !== 'number');
   if (wrong !== undefined) return unknownNode(wrong);
-  const tcpSocketType = constants?.SOCKET;
-  if (typeof tcpSocketType !== 'number') return unknownNode('TCP constants');
+  const { SOCKET: tcpSocketType, SERVER: tcpServerType } = constants ?? {};
+  if (typeof tcpSocketType !== 'number' || typeof tcpServerType !== 'number') return unknownNode('TCP constants');
+  if (typeof TCPConnectWrap !== 'function') return unknownNode('TCPConnectWrap');
 
   const { streamBaseState, kReadBytesOrError, kArrayBufferOffset, kBytesWritten, kLastWriteWasAsync } = stream;
   const kLastWriteErr = stream['kLastWriteErr'] ?? -1;
@@ -133,6 +145,8 @@ function reach(): Reached {
   const internals = {
     TCP,
     tcpSocketType,
+    tcpServerType,
+    TCPConnectWrap,
     Pipe: Pipe as NodeInternals['Pipe'],
     Process: Process as NodeInternals['Process'],
     JSStream,

@@ -46,7 +46,10 @@ export interface TcpHandle {
   getpeername(out: NodeAddress): UvResult;
   close(callback?: (() => void) | null): void;
   reset(callback?: (() => void) | null): UvResult;
+  ref(): void;
+  unref(): void;
   hasRef(): boolean;
+  asyncReset(resource?: object): void;
   getAsyncId(): number;
   getProviderType(): number;
   readonly bytesRead: number;
@@ -78,5 +81,7 @@ export interface TlsWrapBinding {
 export type OwnerSocket = Socket & {
   _handle: object | null;
   _parent?: unknown;
+  /** Of an HTTP/1 connection; `_consumed`: it reads the handle natively. */
+  parser?: { readonly _consumed?: boolean } | null;
   [key: symbol]: unknown;
 };

@@ -9,11 +9,11 @@ export class PatchSet {
    */
   method<F extends (this: never, ...args: never[]) => unknown>(
     target: object,
-    name: string,
+    name: PropertyKey,
     make: (original: F) => F,
   ): void {
     const own = Object.getOwnPropertyDescriptor(target, name);
-    const original = (target as Record<string, unknown>)[name] as F;
+    const original = (target as Record<PropertyKey, unknown>)[name] as F;
     const value = make(original);
     const enumerable = own?.enumerable ?? false;
     Object.defineProperty(target, name, { value, writable: true, configurable: true, enumerable });

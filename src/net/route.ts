@@ -163,6 +163,11 @@ export class RouteTable {
     return isObject(socket) ? this.#follow(socket, depth - 1) : null;
   }
 
+  /** Handles of accepted SAN connections that are referenced. */
+  *accepted(): IterableIterator<BaseHandle> {
+    for (const handle of this.#san) if (handle.tcp === null && handle.hasRef()) yield handle;
+  }
+
   /** The connections that are open now. */
   *live(): IterableIterator<LiveConnection> {
     for (const handle of this.#san) {

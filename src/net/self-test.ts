@@ -10,6 +10,7 @@ import { newHandleResource } from './async-context.js';
 import { collectThrown } from './callback.js';
 import { HybridHandle } from './handle.js';
 import type { NodeInternals } from './internals.js';
+import type { TcpHandle } from './node-shapes.js';
 import type { SanConnection, SanSession } from './port.js';
 
 /** Names on the way from `TCP.prototype` down that need no member of ours. */
@@ -17,17 +18,25 @@ const HARMLESS: ReadonlySet<PropertyKey> = new Set(['constructor', 'owner']);
 
 /** Null: this Node is known. Else what differs. The handle environment must be set to one whose `hold` does nothing. */
 export function selfTest(internals: NodeInternals): string | null {
-  let wrong: string | null = null;
+  const found: { wrong: string | null } = { wrong: null };
   try {
     const thrown = collectThrown(() => {
-      wrong = examine(internals);
+      found.wrong = examine(internals);
     });
-    if (thrown.length > 0) wrong ??= `an exception: ${String(thrown[0])}`;
+    if (thrown.length > 0) return `${found.wrong ?? 'a callback'} (${String(thrown[0])})`;
+    return found.wrong;
   } catch (error) {
-    wrong = `an exception: ${String(error)}`;
+    return `an exception: ${String(error)}`;
   }
-  return wrong;
 }
+
+/** In the place of the TCP handle: closes at once, so that not even an immediate is left for the program to count. */
+const NO_TCP = {
+  fd: -1,
+  hasRef: () => true,
+  getAsyncId: () => 1,
+  close: (callback?: () => void) => callback?.(),
+} as unknown as TcpHandle;
 
 class RecordedSession implements SanSession {
   user: SessionUser | null = null;
@@ -72,7 +81,7 @@ function examine(internals: NodeInternals): string | null {
   const session = new RecordedSession();
   const name = makeSockaddr(AF_INET, '127.0.0.1', 1);
   const connection: SanConnection = { session, provider: '', local: name, remote: name, peer: null, id: 0 };
-  const handle = new HybridHandle(connection, null, newHandleResource());
+  const handle = new HybridHandle(connection, NO_TCP, newHandleResource());
   const bare = unshadowed(handle, internals);
   if (bare !== null) return `TCP handles have ${bare}`;
 

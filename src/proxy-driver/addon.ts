@@ -7,12 +7,17 @@
 /** What {@link Addon.abi} must be; raised together with `SD_ABI` in native/napi/isolate.h. */
 export const ADDON_ABI = 1;
 
-/** Words of the block that {@link Addon.linkAttach} returns; C reads them, JavaScript writes them. */
-export const STATE_RX_HEAD = 0;
-export const STATE_TX_WAITING = 1;
-export const STATE_TX_HEAD_SEEN = 2;
+/** Words of the block that {@link LinkAddon.linkAttach} returns; C reads them, JavaScript writes them. */
+export const LINK_STATE = {
+  /** Bytes consumed so far, mod 2^32. There is work while the shared tail differs. */
+  RX_HEAD: 0,
+  /** 1 while something waits for space to send. */
+  TX_WAITING: 1,
+  /** The peer's head as last seen. There is work while it waits and the shared head differs. */
+  TX_HEAD_SEEN: 2,
+} as const;
 
-/** Word of the block that {@link Addon.isolate} returns; C writes it. 0: call `wake()` after sending. */
+/** Word of the block that {@link LoopAddon.isolate} returns; C writes it. 0: call `wake()` after sending. */
 export const ISOLATE_AWAKE = 0;
 
 /** Counters since the addon was loaded into this isolate. */
@@ -82,7 +87,7 @@ export interface LinkAddon {
   linkSend(link: number, bytes: Uint8Array, fd: number): number;
   /**
    * Starts the rings. `drain` is called whenever there is work and is to consume one run of messages. Role 0 is the
-   * connector's (writes direction 0). Returns the private block of 16 words, see STATE_…
+   * connector's (writes direction 0). Returns the private block of 16 words, see {@link LINK_STATE}
    */
   linkAttach(link: number, memory: ArrayBuffer, role: 0 | 1, ringBytes: number, drain: () => void): ArrayBuffer;
   /** Sends the doorbell. */

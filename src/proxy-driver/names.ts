@@ -1,8 +1,5 @@
 /** The name space of companion listeners: abstract Unix sockets, version 1 (D4). */
 
-/** How many processes may serve one listening TCP socket. */
-export const COMPANIONS_MAX = 16;
-
 /** The native address of a listening TCP socket's n-th companion: named after the socket's cookie, which is never reused. */
 export function companionName(cookie: bigint, n: number): string {
   return `sockets-direct/1/${cookie}.${n}`;

@@ -69,7 +69,8 @@ class IsolateRuntime implements Runtime {
     const loaded = config === null || !config.enabled ? null : ProxyDriver.load();
     this.#driver = loaded?.driver ?? null;
     const off = this.#whyOff(config, loaded?.reason ?? null);
-    this.#started = config === null ? null : startSwitch({ config, driver: this.#driver, observer: this.#observer, off });
+    this.#started =
+      config === null ? null : startSwitch({ config, driver: this.#driver, observer: this.#observer, off });
     this.#reason = this.#started === null ? 'bad-configuration' : this.#started.reason;
     this.#detail = off?.detail ?? this.#started?.detail ?? '';
     if (this.#reason !== null) this.#observer.failed('runtime', this.#reason, this.#detail);
@@ -91,7 +92,7 @@ class IsolateRuntime implements Runtime {
     const driver = this.#driver;
     const credentials = new Int32Array(3);
     const peerUid = (fd: number): number =>
-      driver !== null && driver.addon.credentials(fd, credentials) === 0 ? credentials[0]! : -1;
+      driver !== null && driver.addon.credentials(fd, credentials) === 0 ? credentials[0] : -1;
     startQueryServer({ snapshot: () => this.#snapshot(), peerUid: driver === null ? null : peerUid });
   }
 

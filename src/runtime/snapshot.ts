@@ -44,7 +44,8 @@ export function makeSnapshot({ on, reason, detail, net, sw, stats }: SnapshotInp
 }
 
 function row(connection: LiveConnection): ConnectionSnapshot {
-  const { id, role, carrier, provider, reason, local, remote, peer, bytesRead, bytesWritten, pendingBytes } = connection;
+  const { id, role, carrier, provider, reason, local, remote, peer, bytesRead, bytesWritten, pendingBytes } =
+    connection;
   const san = carrier === 'san';
   return {
     id,

@@ -68,7 +68,7 @@ function nothing(): void {
 
 /** `TCP.prototype` as it is before anything replaces its methods. */
 function originals({ open, listen, connect, connect6, getsockname }: TcpHandle): TcpMethods {
-  return { open, listen, connect, connect6, getsockname } as unknown as TcpMethods;
+  return { open, listen, connect, connect6, getsockname };
 }
 
 function makeSwitch({ config, observer }: StartInput, driver: ProxyDriver, tcpip: TcpipProvider): Switch {

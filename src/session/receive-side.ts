@@ -2,7 +2,7 @@
  * The receiving half of a session: takes messages off the wire at once (SESS-14), checks them, and keeps what the
  * program does not want yet, never more than the window. Small messages of one run are gathered into one delivery.
  */
-import { type Counts } from './counts.js';
+import type { Counts } from './counts.js';
 import { OWN_MEMORY_BYTES, ownMemory, SLAB_BYTES, slabOffset, slabTake, slabWithRoom } from './slab.js';
 import { EXIT_BYTES_MAX } from './wire.js';
 

@@ -1,5 +1,5 @@
 /** One message that the provider took over because it could not place it at once (WSA_IO_PENDING). */
-import { type WSABUF, type WSAOVERLAPPED } from '../spi/index.js';
+import type { WSABUF, WSAOVERLAPPED } from '../spi/index.js';
 import { SESSION_HEADER_BYTES } from './wire.js';
 
 /** Who is told that an operation ended. */
@@ -29,7 +29,7 @@ export class SendOperation implements WSAOVERLAPPED {
   /** Copies the payload, so that the program may have its buffers back before the provider is done with them. */
   detach(): void {
     for (let i = 1; i < this.buffers.length; i++) {
-      const buffer = this.buffers[i]!;
+      const buffer = this.buffers[i];
       this.buffers[i] = { len: buffer.len, buf: Uint8Array.prototype.slice.call(buffer.buf, 0, buffer.len) };
     }
   }

@@ -62,13 +62,13 @@ export class SendSide implements SendOwner {
   confirmOwed = false;
   finWanted = false;
   finSent = false;
-  /** The process exits: windows do not hold, up to {@link EXIT_BYTES_MAX}. */
-  exiting = false;
   /** The pending write: its buffers, how far it is, and bytes left. */
   pending: readonly Uint8Array[] | null = null;
   pendingBytes = 0;
   #index = 0;
   #offset = 0;
+  /** The process exits: windows do not hold, up to {@link EXIT_BYTES_MAX}. */
+  #exiting = false;
   #exitBytes = 0;
   #data: SendOperation | null = null;
   #credit: SendOperation | null = null;
@@ -119,6 +119,17 @@ export class SendSide implements SendOwner {
     if (this.#data?.busy) this.#data.detach();
   }
 
+  /** The process exits (D7). The provider has placed what it had taken over, whether it has said so or not. */
+  beginExit(): void {
+    this.#exiting = true;
+    const data = this.#data;
+    if (data?.busy) {
+      data.busy = false;
+      if (data.header[0] === MESSAGE_FIN) this.finSent = true;
+    }
+    if (this.#credit !== null) this.#credit.busy = false;
+  }
+
   /** Sends as much as credits and the provider allow; then the FIN if it is wanted. */
   pump(): void {
     while (this.pending !== null) {
@@ -163,16 +174,16 @@ export class SendSide implements SendOwner {
   /** One message out of the pending write; false if nothing could be sent now. */
   #sendSlice(): boolean {
     const counts = this.counts;
-    let room = this.exiting ? EXIT_BYTES_MAX - this.#exitBytes : this.windowBytes - counts.bytesUnderWay;
+    let room = this.#exiting ? EXIT_BYTES_MAX - this.#exitBytes : this.windowBytes - counts.bytesUnderWay;
     if (room <= 0) return false;
-    if (!this.exiting && counts.messagesUnderWay >= this.receiveBuffers - 3) return false;
+    if (!this.#exiting && counts.messagesUnderWay >= this.receiveBuffers - 3) return false;
     if (room > this.payloadBytesMax) room = this.payloadBytesMax;
     const buffers: WSABUF[] = [header];
     let index = this.#index;
     let offset = this.#offset;
     let length = 0;
     while (length < room && index < this.pending!.length && buffers.length <= GATHER_BUFFERS_MAX) {
-      const bytes = this.pending![index]!;
+      const bytes = this.pending![index];
       const take = Math.min(bytes.length - offset, room - length);
       if (take > 0) buffers.push({ len: take, buf: offset === 0 ? bytes : bytes.subarray(offset) });
       length += take;
@@ -182,14 +193,14 @@ export class SendSide implements SendOwner {
         offset = 0;
       }
     }
-    this.#stamp(header.buf, MESSAGE_DATA, this.exiting ? FLAG_EXIT : 0, length);
+    this.#stamp(header.buf, MESSAGE_DATA, this.#exiting ? FLAG_EXIT : 0, length);
     const result = this.proc.lpWSPSend(this.s, buffers, buffers.length, bytesSent, 0, null, null, null, failure);
     if (result !== 0) {
       if (failure.value !== WSAEWOULDBLOCK) return this.#refused(failure.value);
       this.#data ??= new SendOperation(this);
       if (!this.#post(this.#data, buffers)) return false;
     }
-    if (this.exiting) this.#exitBytes += length;
+    if (this.#exiting) this.#exitBytes += length;
     this.#sent(length);
     this.#index = index;
     this.#offset = offset;
@@ -198,7 +209,7 @@ export class SendSide implements SendOwner {
   }
 
   #sendFin(): void {
-    if (!this.exiting && this.counts.messagesUnderWay >= this.receiveBuffers - 1) return;
+    if (!this.#exiting && this.counts.messagesUnderWay >= this.receiveBuffers - 1) return;
     this.#stamp(header.buf, MESSAGE_FIN, 0, 0);
     const result = this.proc.lpWSPSend(this.s, headerOnly, 1, bytesSent, 0, null, null, null, failure);
     if (result === 0) {

@@ -220,8 +220,8 @@ export class Session implements MessageReceiver, SendEvents {
 
   onMessage(memory: Uint8Array, offset: number, length: number): number {
     if (length < SESSION_HEADER_BYTES) return this.#violation(`a message of ${length} bytes`);
-    const type = memory[offset]!;
-    const flags = memory[offset + 1]!;
+    const type = memory[offset];
+    const flags = memory[offset + 1];
     const payload = length - SESSION_HEADER_BYTES;
     const receive = this.#receive;
     if (receive.hasGathered && (type !== MESSAGE_DATA || !receive.canGather(payload))) return RUN_BEFORE;
@@ -390,13 +390,21 @@ export class Session implements MessageReceiver, SendEvents {
 
   /**
    * The process exits (D7), between SdpBeginExit and SdpEndExit: what the program has written and the peer's window did
-   * not admit yet goes after all, up to EXIT_BYTES_MAX, then the FIN; unread data become a reset, as on TCP.
+   * not admit yet goes after all, up to EXIT_BYTES_MAX, then the FIN; unread data become a reset, as on TCP. What the
+   * socket keeps behind the pending write counts as well: TCP takes small writes for as long as its buffers have room.
    */
   exit(): void {
     if (this.phase !== 'established' || this.#gone) return;
-    this.#exiting = true;
-    this.#send.exiting = true;
+    const { user } = this;
+    const writing = this.#send.pending !== null;
+    this.#send.beginExit();
     this.#send.pump();
+    if (writing && this.#send.pending === null) {
+      const unsent = user?.takeUnsent?.();
+      if (unsent === undefined) user?.onWritten(0);
+      else this.#send.begin(unsent, totalBytes(unsent));
+    }
+    this.#exiting = true;
     this.#send.drop();
     if (this.#receive.hasQueued) {
       this.#abort();
@@ -410,6 +418,12 @@ export class Session implements MessageReceiver, SendEvents {
     this.io.onViolation(this, what);
     return RUN_VIOLATION;
   }
+}
+
+function totalBytes(list: readonly Uint8Array[]): number {
+  let bytes = 0;
+  for (const { length } of list) bytes += length;
+  return bytes;
 }
 
 function runScheduled(session: Session): void {

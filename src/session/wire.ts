@@ -58,12 +58,10 @@ export function encodeHeader(
 
 /** Reads a little-endian 32-bit value as a signed number (counts are compared by difference, mod 2^32). */
 export function readInt32(memory: Uint8Array, offset: number): number {
-  return (
-    memory[offset]! | (memory[offset + 1]! << 8) | (memory[offset + 2]! << 16) | (memory[offset + 3]! << 24)
-  );
+  return memory[offset] | (memory[offset + 1] << 8) | (memory[offset + 2] << 16) | (memory[offset + 3] << 24);
 }
 
 /** Reads a little-endian 16-bit value. */
 export function readUint16(memory: Uint8Array, offset: number): number {
-  return memory[offset]! | (memory[offset + 1]! << 8);
+  return memory[offset] | (memory[offset + 1] << 8);
 }

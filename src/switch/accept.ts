@@ -28,11 +28,12 @@ import { programName } from './names.js';
 import type { RouteReason } from './reasons.js';
 import { encodeRefusal } from './refusal.js';
 import type { SanProvider } from './san-provider.js';
+import type { Timers } from './timers.js';
 
 /** What listeners need of the switch. */
 export interface AcceptHost extends ConnectionOwner {
   readonly base: BaseProvider;
-  readonly now: () => number;
+  readonly timers: Timers;
   /** Whether the rules let a connection to this local name be on the SAN. */
   admits(local: SOCKADDR): boolean;
   /** The program is about to see the connection. */
@@ -123,7 +124,7 @@ export class CompanionListener implements ConnectionOwner {
     } finally {
       this.#accepting = false;
     }
-    if (budget === 0) setImmediate(acceptMore, this);
+    if (budget === 0) this.#host.timers.setImmediate(acceptMore, this);
   }
 
   #isDue(): boolean {
@@ -151,7 +152,7 @@ export class CompanionListener implements ConnectionOwner {
     const family = this.#listening.request.local.sa_family;
     const local = programName(this.#callee, family);
     const remote = programName(this.#caller, family);
-    const connection = new SanConnection(provider, s, 'accept', local, remote, this.#host.now(), this);
+    const connection = new SanConnection(provider, s, 'accept', local, remote, this.#host.timers.now(), this);
     this.#waiting.add(connection);
     connection.establish(offer);
     return true;
@@ -201,7 +202,7 @@ export class CompanionListener implements ConnectionOwner {
   /** The queue is full: whether the oldest has waited so long that its place is free. */
   #evict(): boolean {
     const oldest = this.#waiting.values().next().value;
-    if (oldest === undefined || this.#host.now() - oldest.since < UNCONFIRMED_MS_MAX) return false;
+    if (oldest === undefined || this.#host.timers.now() - oldest.since < UNCONFIRMED_MS_MAX) return false;
     oldest.session.reset();
     return true;
   }

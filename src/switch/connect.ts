@@ -31,6 +31,7 @@ import { programName } from './names.js';
 import { isAuthoritative, programError, reasonFromCompanion, reasonFromConnect, type RouteReason } from './reasons.js';
 import { decodeRefusal } from './refusal.js';
 import type { SanProvider } from './san-provider.js';
+import type { Timers } from './timers.js';
 
 /** A program's connect. Exactly one of the three answers follows an attempt, in a callback of its own. */
 export interface ConnectRequest {
@@ -50,7 +51,7 @@ export interface ConnectRequest {
 export interface ConnectHost extends ConnectionOwner {
   readonly base: BaseProvider;
   readonly connectTimeoutMs: number;
-  readonly now: () => number;
+  readonly timers: Timers;
   /** An attempt that was under way has ended on TCP. */
   fellBack(attempt: ConnectAttempt, reason: RouteReason): void;
   /** The program is about to see the connection. */
@@ -105,7 +106,7 @@ export class ConnectAttempt {
     }
     if (reason !== null) this.#close();
     else if (this.#outcome !== null) this.#schedule();
-    else this.#timer = setTimeout(expired, this.#host.connectTimeoutMs, this);
+    else this.#timer = this.#host.timers.setTimeout(expired, this.#host.connectTimeoutMs, this);
     return reason;
   }
 
@@ -138,7 +139,7 @@ export class ConnectAttempt {
   #schedule(): void {
     if (this.#scheduled || this.#over) return;
     this.#scheduled = true;
-    setImmediate(decideNow, this);
+    this.#host.timers.setImmediate(decideNow, this);
   }
 
   /** Asks the provider what has happened, and acts on it. */
@@ -173,7 +174,7 @@ export class ConnectAttempt {
 
   /** Time is up. The answer may lie where only the event loop's poll finds it, after our own long turn: look once more. */
   expire(): void {
-    if (!this.#over) setImmediate(giveUpNow, this);
+    if (!this.#over) this.#host.timers.setImmediate(giveUpNow, this);
   }
 
   giveUp(): void {
@@ -192,7 +193,8 @@ export class ConnectAttempt {
     const family = request.remote.sa_family;
     const local = programName(this.local, family);
     const remote = programName(this.remote, family);
-    const connection = new SanConnection(provider, this.#s, 'connect', local, remote, this.#host.now(), this.#host);
+    const now = this.#host.timers.now();
+    const connection = new SanConnection(provider, this.#s, 'connect', local, remote, now, this.#host);
     this.#detach();
     if (connection.establish(offer) !== 0) {
       this.#host.fellBack(this, 'link-failed');
@@ -224,7 +226,7 @@ export class ConnectAttempt {
   #detach(): void {
     this.#over = true;
     this.#event.onSet = null;
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    if (this.#timer !== null) this.#host.timers.clearTimeout(this.#timer);
     this.#s = INVALID_SOCKET;
     this.provider.release();
   }

@@ -34,7 +34,7 @@ export interface ProviderRow {
 export interface ProvidersHost {
   readonly events: SwitchEvents;
   /** The providers or their addresses changed: listeners may gain or lose companions (SW-21). */
-  providersChanged(added: readonly SanProvider[], removed: readonly SanProvider[]): void;
+  providersChanged(removed: readonly SanProvider[]): void;
 }
 
 const errno = out(0);
@@ -67,8 +67,8 @@ export class Providers {
 
   start(): void {
     this.#catalog.WSAProviderConfigChange(this.#notice, createOverlapped(), noRoutine, errno);
+    this.#base.watchAddresses(() => this.#refresh([]));
     this.#watchCatalog();
-    this.#base.watchAddresses(() => this.#refresh([], []));
   }
 
   /** The started ones, in order of preference. */
@@ -126,19 +126,15 @@ export class Providers {
   #enumerate(): void {
     const list = this.#catalog.sanList();
     const before = new Map<GuidText, SanProvider | RefusedProvider>(this.#all.map((entry) => [entry.id, entry]));
-    const added: SanProvider[] = [];
     const all: (SanProvider | RefusedProvider)[] = [];
     for (const id of list) {
-      const known = before.get(id);
+      const provider = before.get(id) ?? this.#startOne(id);
       before.delete(id);
-      const provider = known ?? this.#startOne(id);
-      if (provider === null) continue;
-      all.push(provider);
-      if (known === undefined && provider instanceof SanProvider) added.push(provider);
+      if (provider !== null) all.push(provider);
     }
     const removed = [...before.values()].filter((provider) => provider instanceof SanProvider);
     this.#all = all;
-    this.#refresh(added, removed);
+    this.#refresh(removed);
     for (const provider of removed) {
       this.#host.events.onProvider('removed', provider.name, null, '');
       provider.remove();
@@ -156,10 +152,10 @@ export class Providers {
   }
 
   /** Asks all providers for their addresses and builds the table anew (ADDR-10, TC-11). */
-  #refresh(added: readonly SanProvider[], removed: readonly SanProvider[]): void {
+  #refresh(removed: readonly SanProvider[]): void {
     this.#table.rebuild(this.started.map((provider) => [provider, provider.addressList()]));
     this.#host.events.onAddresses?.(this.#table.size);
-    this.#host.providersChanged(added, removed);
+    this.#host.providersChanged(removed);
   }
 }
 

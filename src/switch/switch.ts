@@ -2,7 +2,6 @@
  * The switch: per connection it chooses the TCP/IP provider or a SAN service provider (SW-1, SW-2). The choice is late,
  * at connect and listen (SOCK-3); what it decides, and why, goes to observers (D9).
  */
-import { performance } from 'node:perf_hooks';
 import type { Catalog } from '../catalog/index.js';
 import { isWildcard, makeSockaddr, type ProviderModule, type SOCKADDR } from '../spi/index.js';
 import type { AcceptHost } from './accept.js';
@@ -18,6 +17,7 @@ import { NegativeCache } from './negative-cache.js';
 import { Providers, type ProviderRow, type ProvidersHost } from './providers.js';
 import { isLasting, type RouteReason } from './reasons.js';
 import type { SanProvider } from './san-provider.js';
+import { presentTimers, type Timers } from './timers.js';
 import type { SessionSettings } from './startup.js';
 
 export interface SwitchOptions {
@@ -36,8 +36,8 @@ export interface SwitchOptions {
    * end of an accepted connection.
    */
   admits(address: string, port: number, use: 'connect' | 'listen' | 'accept'): boolean;
-  /** A clock in ms; for tests. */
-  readonly now?: () => number;
+  /** For tests; by default those of the process, as they are now. */
+  readonly timers?: Timers;
 }
 
 /** What the switch shows of itself. */
@@ -61,7 +61,7 @@ export interface ListenerRow {
 export class Switch implements ConnectHost, AcceptHost, ProvidersHost {
   readonly events: SwitchEvents;
   readonly connectTimeoutMs: number;
-  readonly now: () => number;
+  readonly timers: Timers;
   readonly #options: SwitchOptions;
   readonly #handles = new HandleTable();
   readonly #connections = new ConnectionTable();
@@ -76,14 +76,14 @@ export class Switch implements ConnectHost, AcceptHost, ProvidersHost {
     this.#options = options;
     this.events = options.events;
     this.connectTimeoutMs = options.connectTimeoutMs;
-    this.now = options.now ?? (() => performance.now());
-    this.#negative = new NegativeCache(options.negativeTtlMs, this.now);
+    this.timers = options.timers ?? presentTimers();
+    this.#negative = new NegativeCache(options.negativeTtlMs, this.timers.now);
   }
 
   /** Starts TCP/IP, then the SAN providers (SW-10…17). What fails is in {@link snapshot}; nothing is thrown. */
   start(): void {
     if (this.#base !== null) return;
-    const base = startBase(this.#options.tcpip, this.#handles, this.now);
+    const base = startBase(this.#options.tcpip, this.#handles, this.timers.now);
     if (typeof base === 'string') {
       this.#off = 'provider-failed';
       this.#detail = `TCP/IP: ${base}`;
@@ -209,7 +209,7 @@ export class Switch implements ConnectHost, AcceptHost, ProvidersHost {
   }
 
   /** Listeners gain the providers that have come to serve their address (SW-21), and lose those that were removed. */
-  providersChanged(_added: readonly SanProvider[], removed: readonly SanProvider[]): void {
+  providersChanged(removed: readonly SanProvider[]): void {
     for (const listening of this.#listenings) {
       const before = listening.reason;
       for (const provider of removed) listening.detach(provider);

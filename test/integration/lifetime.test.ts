@@ -22,12 +22,12 @@ const hold = async (
   parameters: Readonly<Record<string, unknown>>,
 ): Promise<{ server: Program; client: Program }> => {
   const server = new Program('net-echo-server.mjs', { switching });
-  t.after(() => server.signal('SIGKILL'));
+  t.after(() => server.kill());
   const client = new Program('hold-client.mjs', {
     switching,
     parameters: { ...(await server.ready()), ...parameters },
   });
-  t.after(() => client.signal('SIGKILL'));
+  t.after(() => client.kill());
   await client.ready();
   return { server, client };
 };
@@ -101,7 +101,7 @@ describe('what a process leaves when it ends', { concurrency: 2 }, () => {
       const { log } = await server.stopped();
       return log.facts[`from ${seed}`] as Record<string, unknown>;
     } finally {
-      server.signal('SIGKILL');
+      server.kill();
     }
   };
 

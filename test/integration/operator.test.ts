@@ -12,7 +12,7 @@ import { type ShownConnection, ss, ssText } from '../support/ss.js';
 /** Starts a program that does not outlive its test. */
 const start = (t: TestContext, file: string, options: StartOptions): Program => {
   const program = new Program(file, options);
-  t.after(() => program.signal('SIGKILL'));
+  t.after(() => program.kill());
   return program;
 };
 

@@ -9,7 +9,6 @@ if (cluster.isPrimary) {
   const workers = [cluster.fork(), cluster.fork()];
   const ports = await Promise.all(workers.map(async (worker) => (await record.until(worker, 'message')).port));
   record.fact('one port', new Set(ports).size);
-  record.ready({ port: ports[0] });
   record.onStop(async () => {
     const served = workers.map((worker) => {
       const count = record.until(worker, 'message');
@@ -25,6 +24,7 @@ if (cluster.isPrimary) {
       record.fact('workers that served', counts.filter(({ served: count }) => count > 0).length);
     }
   });
+  record.ready({ port: ports[0] });
 } else {
   let served = 0;
   const server = net.createServer((socket) => {

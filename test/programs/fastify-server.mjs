@@ -31,5 +31,5 @@ app.get('/broken', () => {
 });
 app.server.on('connection', (socket) => record.watchGroup('accepted', socket, { read: false }));
 await app.listen({ port: 0, host: '127.0.0.1' });
-record.ready({ port: app.server.address().port });
 record.onStop(() => app.close());
+record.ready({ port: app.server.address().port });

@@ -15,7 +15,6 @@ await Promise.all(
     await record.until(socket, 'data');
   }),
 );
-record.ready({ localPorts: sockets.map(({ localPort }) => localPort) });
 record.onStop(() => {
   for (const socket of sockets) {
     socket.end();
@@ -27,3 +26,4 @@ if (unref) {
   }
 }
 record.fact('ended', () => ended);
+record.ready({ localPorts: sockets.map(({ localPort }) => localPort) });

@@ -51,7 +51,7 @@ for (let attempt = 0; attempt < 50; attempt++) {
   const socket = net.connect({ port, host: '127.0.0.1' });
   const error = await Promise.race([record.until(socket, 'connect'), record.until(socket, 'error')]);
   if (error === undefined) {
-    record.watch('again', socket);
+    record.watch('again', socket, { skip: ['finish'] });
     socket.end('count\n');
     await record.until(socket, 'close');
     break;

@@ -23,6 +23,7 @@ const server = net.createServer((socket) => {
     }
   });
 });
+record.onStop(() => server.close());
 const answer = (value) => control.write(`${value}\n`);
 const commands = {
   count: () => server.getConnections((error, count) => answer(error ?? count)),
@@ -67,4 +68,3 @@ const taken = net.createServer();
 taken.listen(port, '127.0.0.1');
 const [failure] = await Promise.all([record.until(taken, 'error'), record.until(server, 'connection')]);
 events.push(record.describeError(failure));
-record.onStop(() => server.close());

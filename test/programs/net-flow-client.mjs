@@ -105,7 +105,8 @@ const cases = {
   },
   async idle() {
     const socket = connect('idle');
-    socket.setTimeout(60, () => socket.end());
+    await record.until(socket, 'connect');
+    socket.setTimeout(60, () => socket.setTimeout(0).end());
     await record.until(socket, 'close');
     record.fact('idle timeout', socket.timeout);
   },

@@ -117,7 +117,7 @@ await serveCases({
     {},
     (socket) => {
       record.watch('idleServer', socket);
-      socket.setTimeout(60, () => socket.end('too slow'));
+      socket.setTimeout(60, () => socket.setTimeout(0).end('too slow'));
     },
   ],
   activity: [

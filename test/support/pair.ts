@@ -46,6 +46,6 @@ export const runPair = async (
       logs: { server: serverResult.log, client: clientResult.log },
     };
   } finally {
-    server.signal('SIGKILL');
+    server.kill();
   }
 };

@@ -50,12 +50,26 @@ const scratch = mkdtempSync(join(tmpdir(), 'sockets-direct-test-'));
 const running = new Set<ChildProcess>();
 let started = 0;
 
+/** Each program leads a process group of its own, so that its children end with it. */
+const killGroup = (child: ChildProcess): void => {
+  try {
+    if (child.pid !== undefined) {
+      process.kill(-child.pid, 'SIGKILL');
+    }
+  } catch {
+    // Nobody of the group is left.
+  }
+};
+
 process.once('exit', () => {
   for (const child of running) {
-    child.kill('SIGKILL');
+    killGroup(child);
   }
   rmSync(scratch, { recursive: true, force: true });
 });
+// An interrupt does not reach the other groups by itself.
+process.once('SIGINT', () => process.exit(130));
+process.once('SIGTERM', () => process.exit(143));
 
 /** This process's environment without what would reach into the programs by accident. */
 const cleanEnvironment = (): NodeJS.ProcessEnv =>
@@ -103,7 +117,12 @@ export class Program {
     const path = resolve(root, 'test', 'programs', file);
     const { args, env } = commandLine(path, options);
     env['SD_TEST_ROUTES'] = this.#routesFile;
-    this.#child = spawn(nodeBinary, args, { stdio: ['ignore', 'pipe', 'pipe'], env, cwd: options.cwd ?? root });
+    this.#child = spawn(nodeBinary, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env,
+      cwd: options.cwd ?? root,
+      detached: true,
+    });
     running.add(this.#child);
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.#stdout += text;
@@ -148,8 +167,14 @@ export class Program {
     }
   }
 
+  /** To the program alone, as `kill` does. */
   signal(name: NodeJS.Signals): void {
     this.#child.kill(name);
+  }
+
+  /** Ends it and whatever it started; nothing happens if that has ended already. */
+  kill(): void {
+    killGroup(this.#child);
   }
 
   /** Routes noticed so far. */
@@ -161,7 +186,7 @@ export class Program {
   async finished(within = FINISHED_WITHIN): Promise<Finished> {
     const timer = setTimeout(() => {
       this.#stderr += `(killed: it did not end within ${within} ms)`;
-      this.#child.kill('SIGKILL');
+      this.kill();
     }, within);
     await this.#exit;
     clearTimeout(timer);

@@ -54,13 +54,17 @@ const EMPTY = new Uint8Array(0);
 const answer = new BigUint64Array(4);
 
 /** The listener that TCP would reach, as the kernel says (D4): its cookie and its owner's uid. */
-function translate(state: ShmState, local: SOCKADDR, remote: SOCKADDR): { cookie: bigint; uid: number } | ConnectFailure {
+function translate(
+  state: ShmState,
+  local: SOCKADDR,
+  remote: SOCKADDR,
+): { cookie: bigint; uid: number } | ConnectFailure {
   const family = remote.sa_family === AF_INET6 ? 6 : 4;
   const status = state.addon.diag(family, remote.sin_addr, remote.sin_port, local.sin_addr, local.sin_port, answer);
   if (status === ENOENT) return 'no-listener';
   if (status === EMFILE || status === ENFILE || status === ENOMEM) return 'out-of-resources';
   if (status < 0) return 'kernel-unsupported';
-  return { cookie: answer[0]!, uid: Number(answer[1]) };
+  return { cookie: answer[0], uid: Number(answer[1]) };
 }
 
 export function makeConnect(state: ShmState): LPWSPCONNECT {

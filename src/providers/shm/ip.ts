@@ -5,14 +5,14 @@ import { isIPv4 } from 'node:net';
 export function addressBytes(text: string): Uint8Array {
   if (isIPv4(text)) return Uint8Array.from(text.split('.'), Number);
   const bytes = new Uint8Array(16);
-  const address = text.split('%')[0]!;
+  const address = text.split('%')[0];
   const lastColon = address.lastIndexOf(':');
   const tail = address.slice(lastColon + 1);
   let groups = address;
   if (tail.includes('.')) {
     const v4 = addressBytes(tail);
-    const high = ((v4[0]! << 8) | v4[1]!).toString(16);
-    const low = ((v4[2]! << 8) | v4[3]!).toString(16);
+    const high = ((v4[0] << 8) | v4[1]).toString(16);
+    const low = ((v4[2] << 8) | v4[3]).toString(16);
     groups = `${address.slice(0, lastColon + 1)}${high}:${low}`;
   }
   const [left, right] = groups.split('::');
@@ -32,7 +32,7 @@ export function addressBytes(text: string): Uint8Array {
 export function addressText(bytes: Uint8Array, family: 4 | 6): string {
   if (family === 4) return bytes.subarray(0, 4).join('.');
   const groups: number[] = [];
-  for (let i = 0; i < 16; i += 2) groups.push((bytes[i]! << 8) | bytes[i + 1]!);
+  for (let i = 0; i < 16; i += 2) groups.push((bytes[i] << 8) | bytes[i + 1]);
   if (groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff) {
     return `::ffff:${bytes.subarray(12, 16).join('.')}`;
   }

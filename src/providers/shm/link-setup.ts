@@ -29,7 +29,14 @@ const ECONNREFUSED = -111;
 const EAGAIN = -11;
 
 /** Why there is no link: a route reason (SO_SD_CONNECT_DETAIL). */
-export type LinkFailure = 'no-companion' | 'uid-mismatch' | 'uid-not-allowed' | 'listener-busy' | 'out-of-resources' | 'link-failed' | 'protocol-mismatch';
+export type LinkFailure =
+  | 'no-companion'
+  | 'uid-mismatch'
+  | 'uid-not-allowed'
+  | 'listener-busy'
+  | 'out-of-resources'
+  | 'link-failed'
+  | 'protocol-mismatch';
 
 /** What waits for an outgoing link. */
 export interface LinkWaiter {
@@ -73,7 +80,7 @@ export class LinkTable {
     }
     if (peer.links.length === 0) return peer.why;
     peer.next = (peer.next + 1) % peer.links.length;
-    return peer.links[peer.next]!;
+    return peer.links[peer.next];
   }
 
   /** Tells `waiter` when the link is open, or that it never will be. */
@@ -107,7 +114,7 @@ export class LinkTable {
         addon.close(fd);
         continue;
       }
-      const link = this.#openOutgoing(fd, uid, credentials[2]!);
+      const link = this.#openOutgoing(fd, uid, credentials[2]);
       if (typeof link === 'string') {
         peer.why = link;
         peer.absentUntil = 0;
@@ -259,7 +266,8 @@ export class LinkTable {
     this.options.onEvent?.({ type: 'link-open', link: link.id, pid: link.pid, uid: link.uid, detail: '' });
     const waiters = this.#waiters.get(link) ?? [];
     this.#waiters.delete(link);
-    const known = this.#byIsolate.get(link.isolate);
+    const key = keyOf(link);
+    const known = this.#byIsolate.get(key);
     // One link per pair of isolates: if there is one, waiters and later connects use it. A link to ourselves has two
     // ends here, and only its connecting end counts.
     if (known !== undefined && known !== link && !known.gone && link.role === 0) {
@@ -271,7 +279,7 @@ export class LinkTable {
       link.end('');
       return;
     }
-    if (link.role === 0 || link.isolate !== this.isolate) this.#byIsolate.set(link.isolate, link);
+    if (link.role === 0 || link.isolate !== this.isolate) this.#byIsolate.set(key, link);
     for (const waiter of waiters) waiter.onLink(link);
   }
 
@@ -280,7 +288,7 @@ export class LinkTable {
     clearTimeout(this.#timers.get(link));
     this.#timers.delete(link);
     this.all.delete(link);
-    if (this.#byIsolate.get(link.isolate) === link) this.#byIsolate.delete(link.isolate);
+    if (this.#byIsolate.get(keyOf(link)) === link) this.#byIsolate.delete(keyOf(link));
     for (const [cookie, peer] of this.#peers) {
       const at = peer.links.indexOf(link);
       if (at >= 0) peer.links.splice(at, 1);
@@ -293,4 +301,13 @@ export class LinkTable {
     const type = violation === '' ? 'link-closed' : 'link-failed';
     this.options.onEvent?.({ type, link: link.id, pid: link.pid, uid: link.uid, detail: violation });
   }
+}
+
+/**
+ * What tells isolates apart. The id is the peer's word, and it tells everybody its own: what another process may not
+ * pretend to be is what the kernel says of it. A process of a PID namespace that we cannot see has no number (0), so
+ * nothing tells it from another, and each link stands for itself.
+ */
+function keyOf({ isolate, pid, uid, id }: Link): string {
+  return pid === 0 ? `link ${id}` : `${isolate} ${pid} ${uid}`;
 }

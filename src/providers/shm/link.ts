@@ -3,7 +3,14 @@
  * share it. This file moves records; setting a link up is in link-setup.ts, the meaning of control records in
  * link-records.ts.
  */
-import { RUN_BEFORE, RUN_STOP, RUN_VIOLATION, WSA_OPERATION_ABORTED, type WSABUF, type WSAOVERLAPPED } from '../../spi/index.js';
+import {
+  RUN_BEFORE,
+  RUN_STOP,
+  RUN_VIOLATION,
+  WSA_OPERATION_ABORTED,
+  type WSABUF,
+  type WSAOVERLAPPED,
+} from '../../spi/index.js';
 import type { Addon } from '../../proxy-driver/index.js';
 import { encodePacket, PACKET_SPILL } from './control-packets.js';
 import { type LinkLayout, RECORD_CLOSE, RECORD_MESSAGE } from './layout.js';
@@ -12,7 +19,7 @@ import { RingReader } from './ring-reader.js';
 import { BROKEN, RingWriter } from './ring-writer.js';
 import type { ShmSocket } from './socket-record.js';
 import { SpillReader, SpillWriter } from './spill.js';
-import { QUEUED_RECORDS_MAX, type QueuedRecord } from './transmit-queue.js';
+import { isTooMany, type QueuedRecord } from './transmit-queue.js';
 
 /** `send()`: in the ring; or no room: queue it; or the link is gone. */
 export const SEND_DONE = 0;
@@ -150,7 +157,7 @@ export class Link {
     }
     const memory = writer.bytes;
     for (let i = 0; i < count; i++) {
-      const { buf, len } = buffers[i]!;
+      const { buf, len } = buffers[i];
       if (len <= COPY_LOOP_BYTES_MAX) for (let j = 0; j < len; j++) memory[at + j] = buf[j]!;
       else memory.set(buf.length === len ? buf : buf.subarray(0, len), at);
       at += len;
@@ -163,7 +170,7 @@ export class Link {
   /** Keeps a record until there is room. Never sends it here: an operation does not end inside the call that starts it. */
   enqueue(record: QueuedRecord): void {
     this.#queue.push(record);
-    if (this.#queue.length > QUEUED_RECORDS_MAX) this.fail('it takes nothing and asks for ever more');
+    if (isTooMany(this.#queue.length, this)) this.fail('it takes nothing and asks for ever more');
     else if (this.#queue.length === 1 && this.#wait()) setImmediate(flushLink, this);
   }
 
@@ -193,7 +200,7 @@ export class Link {
   /** Sends what waits; true if an operation of the switch's ended, which is an event of its own. */
   #flush(): boolean {
     while (this.#queue.length > 0) {
-      const { kind, connection, buffers, count, bytes, overlapped, socket, transferred } = this.#queue[0]!;
+      const { kind, connection, buffers, count, bytes, overlapped, socket, transferred } = this.#queue[0];
       const sent = this.#put(kind, connection, buffers, count, bytes);
       if (sent === SEND_GONE) return false;
       if (sent === SEND_NO_ROOM) {
@@ -202,11 +209,14 @@ export class Link {
         return false;
       }
       this.#queue.shift();
-      if (this.#queue.length === 0) this.#state[1] = 0;
       if (overlapped === null || socket === null) continue;
+      if (this.#queue.length === 0) this.#state[1] = 0;
+      // Not a head, so still something to do; and changed, so that the event loop sees that something was done.
+      else this.#state[2] ^= 1;
       this.#host.onSent(socket, overlapped, 0, transferred);
       return true;
     }
+    this.#state[1] = 0;
     return false;
   }
 
@@ -215,6 +225,7 @@ export class Link {
     const mine = this.#queue.filter((record) => record.socket === socket);
     if (mine.length === 0) return;
     this.#queue = this.#queue.filter((record) => record.socket !== socket);
+    if (this.#queue.length === 0) this.#state[1] = 0; // nobody waits for room any more
     for (const { overlapped } of mine) {
       if (overlapped !== null) this.#host.onSent(socket, overlapped, WSA_OPERATION_ABORTED, 0);
     }
@@ -316,18 +327,16 @@ export class Link {
 
   // ---------------------------------------------------------------- exit of this process (D7)
 
-  /** From now on nothing waits: what the ring cannot hold goes to the spill, in order. */
+  /**
+   * From now on nothing waits: what the ring cannot hold goes to the spill, in order. What waited is placed, and nobody
+   * is told: an exiting program hears of nothing any more, and might do anything if it did.
+   */
   beginExit(): void {
     if (!this.open || this.ending || this.#spill !== null) return;
     this.#spill = new SpillWriter(this.#host.spillBytesMax);
     const queue = this.#queue;
     this.#queue = [];
-    for (const record of queue) {
-      this.#put(record.kind, record.connection, record.buffers, record.count, record.bytes);
-      if (record.overlapped !== null && record.socket !== null) {
-        this.#host.onSent(record.socket, record.overlapped, 0, record.transferred);
-      }
-    }
+    for (const { kind, connection, buffers, count, bytes } of queue) this.#put(kind, connection, buffers, count, bytes);
   }
 
   #toSpill(kind: number, connection: number, buffers: readonly WSABUF[], count: number): number {
@@ -357,7 +366,7 @@ export class Link {
 
   /** The peer's spill: read after the ring, when the control connection has ended. False: it makes no sense. */
   keepSpill(bytes: number, fd: number): boolean {
-    const size = (bytes + 4095) & ~4095;
+    const size = Math.ceil(bytes / 4096) * 4096; // not by bits: the peer may say up to 2^32 - 1
     const memory = this.#left === null && bytes > 0 ? this.#host.addon.map(fd, size) : -1;
     if (typeof memory === 'number') return false;
     this.#left = new SpillReader(memory, bytes, this.#layout!.slotCount);

@@ -6,6 +6,7 @@ import {
   copySockaddr,
   FD_ACCEPT_BIT,
   INVALID_SOCKET,
+  isWildcard,
   type LPWSPACCEPT,
   type LPWSPLISTEN,
   SOMAXCONN,
@@ -93,6 +94,10 @@ export function onConnect(state: ShmState, link: Link, connection: number, recor
     refuse(link, connection, REFUSE_NO_LISTENER);
     return;
   }
+  if (!isCredible(state, listener, record)) {
+    refuse(link, connection, REFUSE_REJECTED);
+    return;
+  }
   if (listener.queue.length >= listener.backlog) {
     // LIST-7: no event for the listener. The connector goes on over TCP, whose queue may have room (D12).
     refuse(link, connection, REFUSE_BUSY);
@@ -101,6 +106,17 @@ export function onConnect(state: ShmState, link: Link, connection: number, recor
   const { local, remote, data } = record;
   listener.queue.push({ link, connection, local: remote, remote: local, data });
   state.signal(listener, FD_ACCEPT_BIT, 0);
+}
+
+/**
+ * Whether what a connector says of both ends can be true (D5): the program, and the operator's rules, take these names
+ * for those that the kernel would have given, and over TCP nobody can come from an address that is not this host's.
+ */
+function isCredible(state: ShmState, listener: ShmSocket, { local, remote }: ConnectRecord): boolean {
+  const bound = listener.local;
+  if (bound === null || remote.sin_port !== bound.sin_port || local.sin_port === 0) return false;
+  if (!isWildcard(bound) && remote.sin_addr !== bound.sin_addr) return false;
+  return state.isOwnAddress(local) && state.isOwnAddress(remote);
 }
 
 /** A connector gave up while it waited to be accepted; true if it was found waiting. */
@@ -118,7 +134,7 @@ export function dropWaiting(state: ShmState, link: Link, connection: number): bo
 export function dropAllWaiting(state: ShmState, link: Link): void {
   for (const listener of state.listeners.values()) {
     for (let i = listener.queue.length - 1; i >= 0; i--) {
-      if (listener.queue[i]!.link === link) listener.queue.splice(i, 1);
+      if (listener.queue[i].link === link) listener.queue.splice(i, 1);
     }
   }
 }

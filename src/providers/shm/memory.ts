@@ -51,7 +51,8 @@ export class MemoryTable {
   /** Writes what a peer sent to a registered target; a string tells what it got wrong (MEM-7 … MEM-10). */
   write(socket: ShmSocket, key: string, offset: number, data: Uint8Array): string | null {
     const target = this.remote.get(key);
-    if (target === undefined || target.socket !== socket) return 'an RDMA write to memory that is not registered for it';
+    if (target === undefined || target.socket !== socket)
+      return 'an RDMA write to memory that is not registered for it';
     if ((target.flags & MEM_WRITE) === 0) return 'an RDMA write to memory that is not registered for writing';
     if (offset + data.length > target.bytes) return 'an RDMA write beyond the registered range';
     // A buffer whose ArrayBuffer was detached or shrunk meanwhile has no such range any more; nobody is harmed.

@@ -1,12 +1,5 @@
 /** The owned-receive addition (D2): messages as views, consumed counters, and the hand-over at exit (D7). */
-import {
-  type OwnedReceive,
-  RUN_BEFORE,
-  RUN_STOP,
-  RUN_VIOLATION,
-  WSAEINVAL,
-  WSAENOTCONN,
-} from '../../spi/index.js';
+import { type OwnedReceive, RUN_BEFORE, RUN_STOP, RUN_VIOLATION, WSAEINVAL, WSAENOTCONN } from '../../spi/index.js';
 import type { ShmSocket } from './socket-record.js';
 import { failed, type ShmState } from './state.js';
 
@@ -15,7 +8,8 @@ export function makeOwnedReceive(state: ShmState): OwnedReceive {
     SdpSetReceiver(s, receiver, lpErrno) {
       const socket = state.find(s, lpErrno);
       if (socket === null) return -1;
-      if (receiver !== null && (socket.receiver !== null || socket.posted.length > 0)) return failed(lpErrno, WSAEINVAL);
+      if (receiver !== null && (socket.receiver !== null || socket.posted.length > 0))
+        return failed(lpErrno, WSAEINVAL);
       if (socket.state !== 'connected' && socket.state !== 'disconnected') return failed(lpErrno, WSAENOTCONN);
       socket.receiver = receiver;
       if (receiver !== null && (socket.early.length > 0 || socket.state === 'disconnected')) {
@@ -58,7 +52,7 @@ function deliverEarly(socket: ShmSocket): void {
   }
   let result = RUN_BEFORE;
   do {
-    const message = socket.early[0]!;
+    const message = socket.early[0];
     result = receiver.onMessage(message, 0, message.length);
     if (result === RUN_BEFORE) break;
     socket.early.shift();

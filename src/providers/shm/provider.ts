@@ -59,7 +59,14 @@ import { makeOwnedReceive } from './owned-receive.js';
 import { makeRdmaWrite } from './rdma-write.js';
 import { makeLinkHost } from './records.js';
 import { failed, ShmState } from './state.js';
-import { closeSocket, makeCloseSocket, makeGetOverlappedResult, makeRecv, makeSend, maxMessageBytes } from './transfer.js';
+import {
+  closeSocket,
+  makeCloseSocket,
+  makeGetOverlappedResult,
+  makeRecv,
+  makeSend,
+  maxMessageBytes,
+} from './transfer.js';
 
 /** ProviderId of the shm provider in the catalog (SP-18). */
 export const SHM_PROVIDER_ID = '6B0E2C58-5A7D-4B0B-9C3E-6F1D2A84B7C1';
@@ -79,6 +86,8 @@ export function createShmProvider(options: ShmOptions): ProviderModule {
       if (typeof lpWSPData !== 'object' || typeof lpProcTable !== 'object') return WSAEFAULT;
       if (state.starts === 0) {
         state.upcalls = UpcallTable;
+        // Opens the descriptor that this is asked by, now: later the last free one must be left to the program's socket.
+        options.driver.getRoute('127.0.0.1');
         state.links = new LinkTable(makeLinkHost(state), options, randomBytes(16).toString('hex'));
       }
       state.starts++;
@@ -180,7 +189,17 @@ function makeIoctl(state: ShmState): WSPPROC_TABLE['lpWSPIoctl'] {
     [WSAID_RDMAWRITE, makeRdmaWrite(state)],
     [WSAID_SD_OWNEDRECEIVE, makeOwnedReceive(state)],
   ]);
-  return (_s, dwIoControlCode, lpvInBuffer, lpvOutBuffer, lpcbBytesReturned, _overlapped, _completion, _thread, lpErrno) => {
+  return (
+    _s,
+    dwIoControlCode,
+    lpvInBuffer,
+    lpvOutBuffer,
+    lpcbBytesReturned,
+    _overlapped,
+    _completion,
+    _thread,
+    lpErrno,
+  ) => {
     if (dwIoControlCode === SIO_GET_EXTENSION_FUNCTION_POINTER) {
       const guid = guidText(lpvInBuffer);
       const extension = guid === null ? undefined : extensions.get(guid);

@@ -27,7 +27,20 @@ const WRITE_HEADER_BYTES = 24;
 
 export function makeRdmaWrite(state: ShmState): LPFN_WSPRDMAWRITE {
   const bytesMax = maxMessageBytes(state.options.ringBytes) - WRITE_HEADER_BYTES;
-  return (s, lpBuffers, count, lpDescriptor, descriptorBytes, offset, lpWritten, flags, lpOverlapped, _c, _t, lpErrno) => {
+  return (
+    s,
+    lpBuffers,
+    count,
+    lpDescriptor,
+    descriptorBytes,
+    offset,
+    lpWritten,
+    flags,
+    lpOverlapped,
+    _c,
+    _t,
+    lpErrno,
+  ) => {
     const socket = state.find(s, lpErrno);
     if (socket === null) return -1;
     if (socket.state !== 'connected') {
@@ -37,9 +50,10 @@ export function makeRdmaWrite(state: ShmState): LPFN_WSPRDMAWRITE {
     const targetBytes = Number(new DataView(lpDescriptor.buffer, lpDescriptor.byteOffset).getBigUint64(0, true));
     let bytes = 0;
     for (let i = 0; i < count; i++) {
-      const { handle, buf, len } = lpBuffers[i]!;
+      const { handle, buf, len } = lpBuffers[i];
       const source = state.memory.local.get(handle);
-      const inside = source !== undefined && source.socket === socket && contains(source.buffer, source.bytes, buf, len);
+      const inside =
+        source !== undefined && source.socket === socket && contains(source.buffer, source.bytes, buf, len);
       if (!inside || (source.flags & MEM_READ) === 0) return failed(lpErrno, WSAEFAULT); // OBS-15, XFER-30
       bytes += len;
     }
@@ -79,8 +93,8 @@ function gather(buffers: readonly WSABUF[], count: number, bytes: number): Uint8
   const all = Buffer.allocUnsafe(bytes);
   let at = 0;
   for (let i = 0; i < count; i++) {
-    all.set(buffers[i]!.buf.subarray(0, buffers[i]!.len), at);
-    at += buffers[i]!.len;
+    all.set(buffers[i].buf.subarray(0, buffers[i].len), at);
+    at += buffers[i].len;
   }
   return all;
 }
@@ -95,5 +109,10 @@ function contains(outer: Uint8Array, bytes: number, inner: Uint8Array, length: n
 export function onWrite(state: ShmState, socket: ShmSocket, payload: Uint8Array): string | null {
   if (payload.length < WRITE_HEADER_BYTES) return `an RDMA write of ${payload.length} bytes`;
   const view = Buffer.from(payload.buffer, payload.byteOffset, payload.length);
-  return state.memory.write(socket, view.toString('hex', 0, 16), view.readUInt32LE(16), view.subarray(WRITE_HEADER_BYTES));
+  return state.memory.write(
+    socket,
+    view.toString('hex', 0, 16),
+    view.readUInt32LE(16),
+    view.subarray(WRITE_HEADER_BYTES),
+  );
 }

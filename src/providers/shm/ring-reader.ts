@@ -58,14 +58,15 @@ export class RingReader implements RecordSource {
       }
       const position = this.#head & (this.#ringBytes - 1);
       const word = (this.#base + position) >> 2;
-      const size = this.#words[word]!;
-      const kind = this.#words[word + 1]!;
-      const connection = this.#words[word + 2]!;
+      const size = this.#words[word];
+      const kind = this.#words[word + 1];
+      const connection = this.#words[word + 2];
       if (size < RECORD_HEADER_BYTES || size > available) return RECORD_BROKEN;
       const padded = (size + 15) & ~15;
       if (padded > available || position + padded > this.#ringBytes) return RECORD_BROKEN;
       if (kind === RECORD_PAD) {
-        if (position + size !== this.#ringBytes) return RECORD_BROKEN;
+        // Never a whole ring: one after another, published as fast as they are read, would keep us here for ever.
+        if (position === 0 || position + size !== this.#ringBytes) return RECORD_BROKEN;
         this.#head = (this.#head + size) | 0;
         continue;
       }

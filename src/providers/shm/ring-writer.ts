@@ -97,11 +97,14 @@ export class RingWriter {
     return Atomics.load(words, this.#sleepingIndex) !== 0 && Atomics.exchange(words, this.#sleepingIndex, 0) !== 0;
   }
 
-  /** Reads the peer's head; false if it makes no sense: more taken than was published, or ahead of it. */
+  /**
+   * Reads the peer's head; false if it makes no sense: ahead of what was published, or less than it was. One that went
+   * back and forth would keep whoever waits for room looking for ever.
+   */
   look(): boolean {
     const head = Atomics.load(this.#words, this.#headIndex);
-    const used = (this.#tail - head) | 0;
-    if (used < 0 || used > this.#ringBytes) return false;
+    const taken = (head - this.#head) | 0;
+    if (taken < 0 || taken > ((this.#tail - this.#head) | 0)) return false;
     this.#head = head;
     return true;
   }

@@ -8,6 +8,7 @@ import { RECORD_BROKEN, RECORD_FOUND, RECORD_NONE, type RecordSource } from './r
 /** Gathers records while the process exits. */
 export class SpillWriter {
   readonly #bytesMax: number;
+  readonly #cut = new Set<number>();
   #parts: Uint8Array[] = [];
   bytes = 0;
 
@@ -16,13 +17,17 @@ export class SpillWriter {
     this.#bytesMax = bytesMax;
   }
 
-  /** Adds a record made of `count` buffers; false if the budget is spent. */
+  /**
+   * Adds a record made of `count` buffers; false if the budget is spent, and from then on for every record of that
+   * connection: its stream may be cut off, but never have a gap.
+   */
   add(kind: number, connection: number, buffers: readonly { len: number; buf: Uint8Array }[], count: number): boolean {
     let payload = 0;
-    for (let i = 0; i < count; i++) payload += buffers[i]!.len;
+    for (let i = 0; i < count; i++) payload += buffers[i].len;
     const size = RECORD_HEADER_BYTES + payload;
     const padded = (size + 15) & ~15;
-    if (this.bytes + padded > this.#bytesMax) return false;
+    if (this.bytes + padded > this.#bytesMax) this.#cut.add(connection);
+    if (this.#cut.has(connection)) return false;
     const record = new Uint8Array(padded);
     const view = new DataView(record.buffer);
     view.setUint32(0, size, true);
@@ -30,7 +35,7 @@ export class SpillWriter {
     view.setUint32(8, connection, true);
     let at = RECORD_HEADER_BYTES;
     for (let i = 0; i < count; i++) {
-      const { buf, len } = buffers[i]!;
+      const { buf, len } = buffers[i];
       record.set(buf.length === len ? buf : buf.subarray(0, len), at);
       at += len;
     }
@@ -80,9 +85,9 @@ export class SpillReader implements RecordSource {
     if (left === 0) return RECORD_NONE;
     if (left < RECORD_HEADER_BYTES) return RECORD_BROKEN;
     const word = this.#at >> 2;
-    const size = this.#words[word]!;
-    const kind = this.#words[word + 1]!;
-    const connection = this.#words[word + 2]!;
+    const size = this.#words[word];
+    const kind = this.#words[word + 1];
+    const connection = this.#words[word + 2];
     if (size < RECORD_HEADER_BYTES || size > left) return RECORD_BROKEN;
     if (connection < 0 || connection >= this.#slotCount) return RECORD_BROKEN;
     this.kind = kind;

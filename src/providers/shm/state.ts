@@ -1,9 +1,11 @@
 /** What the provider's functions share: the descriptor table, the up-call table, the links. One per isolate. */
 import type { Addon } from '../../proxy-driver/index.js';
 import {
+  AF_INET,
   type Out,
   recordNetworkEvent,
   SOCKET_ERROR,
+  type SOCKADDR,
   type SOCKET,
   WSAENOTSOCK,
   WSANOTINITIALISED,
@@ -29,6 +31,9 @@ export class ShmState {
   readonly listeners = new Map<bigint, ShmSocket>();
   readonly #free: number[] = [];
   readonly #errno: Out<number> = { value: 0 };
+  /** The addresses of this host; null: to be asked for. */
+  #addresses: ReadonlySet<string> | null = null;
+  #watching = false;
 
   constructor(readonly options: ShmOptions) {
     this.addon = options.driver.addon;
@@ -62,6 +67,17 @@ export class ShmState {
   remove(socket: ShmSocket): void {
     this.sockets[socket.descriptor] = undefined;
     this.#free.push(socket.descriptor);
+  }
+
+  /** Whether TCP could show this address at either end of a connection within this host. */
+  isOwnAddress(name: SOCKADDR): boolean {
+    if (name.sa_family === AF_INET && name.sin_addr.startsWith('127.')) return true;
+    const { driver } = this.options;
+    // As long as the isolate lives, like the driver's list itself.
+    if (!this.#watching) driver.watchAddressList(() => (this.#addresses = null));
+    this.#watching = true;
+    this.#addresses ??= new Set(driver.getAddressList().map(({ sin_addr }) => sin_addr));
+    return this.#addresses.has(name.sin_addr);
   }
 
   /** Records a network event and signals the socket's event object (CONN-6, LIST-5). */

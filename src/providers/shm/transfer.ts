@@ -32,7 +32,13 @@ export function maxMessageBytes(ringBytes: number): number {
 }
 
 /** Ends an operation by the way its owner asked for (XFER-22, XFER-23). */
-export function complete(state: ShmState, socket: ShmSocket, overlapped: WSAOVERLAPPED, error: number, bytes: number): void {
+export function complete(
+  state: ShmState,
+  socket: ShmSocket,
+  overlapped: WSAOVERLAPPED,
+  error: number,
+  bytes: number,
+): void {
   if (wantsNotification(overlapped)) {
     state.upcalls.lpWPUCompleteOverlappedRequest(socket.handle, overlapped, error, error === 0 ? bytes : 0, scratch);
   } else finishOverlapped(overlapped, error, bytes);
@@ -51,7 +57,7 @@ export function makeSend(state: ShmState): LPWSPSEND {
       return failed(lpErrno, socket.state === 'disconnected' ? WSAECONNRESET : WSAENOTCONN);
     }
     let bytes = 0;
-    for (let i = 0; i < dwBufferCount; i++) bytes += lpBuffers[i]!.len;
+    for (let i = 0; i < dwBufferCount; i++) bytes += lpBuffers[i].len;
     if (dwFlags !== 0) return failed(lpErrno, WSAEINVAL); // XFER-29
     if (bytes > bytesMax) return failed(lpErrno, WSAEMSGSIZE); // XFER-3
     const link = socket.link!;

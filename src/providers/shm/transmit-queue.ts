@@ -16,4 +16,17 @@ export interface QueuedRecord {
 }
 
 /** Most records that wait on one link. Ours are bounded by its connections; more means that the peer makes us talk. */
-export const QUEUED_RECORDS_MAX = 1 << 17;
+const QUEUED_RECORDS_MAX = 1 << 17;
+/** What may wait beside the records of open connections: answers to connects that came to nothing, mostly. */
+const QUEUED_RECORDS_SPARE = 8192;
+/** A connection has few: its answer, a message, a credit, its CLOSE; more only with large RDMA writes. */
+const QUEUED_RECORDS_PER_CONNECTION = 16;
+/** How many records are added between two looks at how many connections there are. */
+const LOOK_EVERY = 1024;
+
+/** Whether so many waiting records are more than an honest peer can have caused, given the link's open connections. */
+export function isTooMany(queued: number, link: { readonly connections: number }): boolean {
+  if (queued > QUEUED_RECORDS_MAX) return true;
+  if (queued % LOOK_EVERY !== 0 || queued <= QUEUED_RECORDS_SPARE) return false;
+  return queued > QUEUED_RECORDS_SPARE + QUEUED_RECORDS_PER_CONNECTION * link.connections;
+}

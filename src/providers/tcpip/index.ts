@@ -1,4 +1,3 @@
 /** The TCP/IP service provider. */
-export type { RoutedSockaddr } from './control-codes.js';
 export type { NodeName, TcpHandle, TcpipDriver, TcpMethods } from './handle.js';
 export { TCPIP_PROVIDER_ID, TcpipProvider } from './provider.js';

@@ -120,8 +120,8 @@ const until = (emitter, event) => new Promise((resolve) => emitter.once(event, r
 const delay = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 /**
- * Like watch(), for sockets whose order is a matter of chance (a pool's, say): only how many of them saw which events
- * is kept, under `label`.
+ * Like watch(), for sockets whose number and order is a matter of chance (a pool's, say): only which sequences of events
+ * there were is kept, under `label`.
  */
 const watchGroup = (label, socket, options) => {
   groups.add(label);
@@ -130,15 +130,14 @@ const watchGroup = (label, socket, options) => {
 
 const foldGroups = () => {
   for (const label of groups) {
-    const counts = {};
+    const sequences = new Set();
     for (const [name, { events }] of Object.entries(log.sockets)) {
       if (name.startsWith(`${label} #`)) {
-        const key = events.join(', ');
-        counts[key] = (counts[key] ?? 0) + 1;
+        sequences.add(events.join(', '));
         delete log.sockets[name];
       }
     }
-    log.facts[label] = Object.fromEntries(Object.entries(counts).sort());
+    log.facts[label] = [...sequences].sort();
   }
 };
 

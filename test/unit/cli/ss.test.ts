@@ -149,7 +149,7 @@ describe('sockets-direct ss', () => {
     assert.deepEqual([result.code, result.stdout], [0, '']);
     assert.match(result.stderr, /Nothing to show \(1 under the switch/);
     const nobody = await runCommand(['ss', '--pid', String(process.pid)]);
-    assert.deepEqual([nobody.code, nobody.stdout], [0, '']);
+    assert.deepEqual([nobody.code, nobody.stdout, nobody.stderr], [0, '', 'Nothing runs the switch.\n']);
   });
 
   test('marks a pid that cannot be confirmed, and shows no control characters', async (context) => {

@@ -20,7 +20,10 @@ test('a listener names who connects (SO_PEERCRED)', async () => {
   const seen: number[][] = [];
   const listener = addon.listen(name, 8, (fd, uid, gid, pid) => seen.push([fd, uid, gid, pid]));
   assert.ok(listener > 0);
-  assert.equal(addon.listen(name, 8, () => undefined), EADDRINUSE);
+  assert.equal(
+    addon.listen(name, 8, () => undefined),
+    EADDRINUSE,
+  );
   const fds = [addon.connect(name), addon.connect(name), addon.connect(name)];
   await until(() => seen.length === 3, 'three connections');
   for (const [fd, uid, gid, pid] of seen) {
@@ -61,8 +64,18 @@ test('names that are too long or of the wrong type throw', () => {
 test('packets carry bytes and at most one descriptor', async () => {
   const [fd, other] = await controlPair(addon);
   const packets: [string, number][] = [];
-  const receiver = addon.linkOpen(fd, {}, (bytes, passed) => packets.push([Buffer.from(bytes).toString(), passed]), () => undefined);
-  const sender = addon.linkOpen(other, {}, () => undefined, () => undefined);
+  const receiver = addon.linkOpen(
+    fd,
+    {},
+    (bytes, passed) => packets.push([Buffer.from(bytes).toString(), passed]),
+    () => undefined,
+  );
+  const sender = addon.linkOpen(
+    other,
+    {},
+    () => undefined,
+    () => undefined,
+  );
   const memory = addon.allocate(4096);
   assert.equal(addon.linkSend(sender, Buffer.from('one'), -1), 3);
   assert.equal(addon.linkSend(sender, Buffer.from('two'), memory), 3);
@@ -72,8 +85,14 @@ test('packets carry bytes and at most one descriptor', async () => {
   assert.equal(addon.linkSend(sender, new Uint8Array(513), -1), EMSGSIZE);
   assert.equal(addon.linkSend(sender, new Uint8Array(0), -1), EMSGSIZE);
   await until(() => packets.length === 4, 'four packets');
-  assert.deepEqual(packets.map(([text]) => text.slice(0, 4)), ['one', 'two', 'x', 'aaaa']);
-  assert.deepEqual(packets.map(([, passed]) => passed >= 0), [false, true, false, false]);
+  assert.deepEqual(
+    packets.map(([text]) => text.slice(0, 4)),
+    ['one', 'two', 'x', 'aaaa'],
+  );
+  assert.deepEqual(
+    packets.map(([, passed]) => passed >= 0),
+    [false, true, false, false],
+  );
   const received = addon.map(packets[1]?.[1] ?? -1, 4096);
   assert.ok(received instanceof ArrayBuffer);
   addon.release(received);
@@ -123,7 +142,12 @@ test('callbacks run in the async context that opened the link', async () => {
       () => seen.push(storage.getStore()),
     ),
   );
-  const sender = addon.linkOpen(other, {}, () => undefined, () => undefined);
+  const sender = addon.linkOpen(
+    other,
+    {},
+    () => undefined,
+    () => undefined,
+  );
   addon.linkSend(sender, Buffer.from('hello'), -1);
   await until(() => seen.length === 2, 'the packet');
   addon.linkClose(sender);
@@ -157,7 +181,14 @@ test('without descriptors left, connections are turned away at once and nothing 
   for (let i = 0; i < 5; i++) {
     const fd = addon.connect(name);
     assert.ok(fd >= 0);
-    links.push(addon.linkOpen(fd, {}, () => undefined, () => ended++));
+    links.push(
+      addon.linkOpen(
+        fd,
+        {},
+        () => undefined,
+        () => ended++,
+      ),
+    );
   }
   await until(() => ended === 5, 'turned away', 1000);
   for (const link of links) addon.linkClose(link);

@@ -129,7 +129,8 @@ test('random values in every shared word neither crash nor hang', async () => {
   let timers = 0;
   const interval = setInterval(() => timers++, 1);
   while (performance.now() < end && b.closed === null) {
-    for (let i = 0; i < 50; i++) Atomics.store(words, Math.floor(Math.random() * 256), Math.floor(Math.random() * 2 ** 32) | 0);
+    for (let i = 0; i < 50; i++)
+      Atomics.store(words, Math.floor(Math.random() * 256), Math.floor(Math.random() * 2 ** 32) | 0);
     addon.linkBell(a.link);
     await new Promise((resolve) => setTimeout(resolve, 0));
   }

@@ -98,7 +98,12 @@ test('memory released under an attached link stays mapped until the link is clos
 
 test('attaching is checked', async () => {
   const [fd, other] = await controlPair(addon);
-  const link = addon.linkOpen(fd, {}, () => undefined, () => undefined);
+  const link = addon.linkOpen(
+    fd,
+    {},
+    () => undefined,
+    () => undefined,
+  );
   const memory = allocated(MEMORY_BYTES);
   const attach = (bytes: number, to = memory, role = 0, id = link) =>
     addon.linkAttach(id, to, role as 0, bytes, () => undefined);

@@ -38,7 +38,12 @@ function acceptOne(name: string, isolate: Int32Array): Promise<TestEnd> {
 
 test('two threads wake each other, however they sleep', async () => {
   const isolate = new Int32Array(addon.isolate());
-  for (const [own, theirs] of [[0, 0], [0, 200], [200, 0], [200, 200]] as const) {
+  for (const [own, theirs] of [
+    [0, 0],
+    [0, 200],
+    [200, 0],
+    [200, 200],
+  ] as const) {
     addon.setSpin(own);
     const name = freshName();
     const accepted = acceptOne(name, isolate);
@@ -54,7 +59,10 @@ test('two threads wake each other, however they sleep', async () => {
     end.send();
     const alive = setInterval(() => undefined, 1000);
     const lost = new Promise<never>((_, reject) => {
-      setTimeout(() => reject(new Error(`a wake-up was lost at ${end.received}, spin ${own}/${theirs}`)), 20_000).unref();
+      setTimeout(
+        () => reject(new Error(`a wake-up was lost at ${end.received}, spin ${own}/${theirs}`)),
+        20_000,
+      ).unref();
     });
     await Promise.race([done, lost]);
     clearInterval(alive);
@@ -102,7 +110,7 @@ test('a worker that ends by itself closes its links', async () => {
 test('two copies of the addon, and one loaded twice, live side by side', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'sockets-direct-'));
   try {
-    const built = fileURLToPath(new URL('../../../../build/Release/sockets_direct.node', import.meta.url));
+    const built = /\S+\.node$/m.exec(readFileSync('/proc/self/maps', 'latin1'))?.[0] ?? '';
     const copy = join(folder, 'copy.node');
     copyFileSync(built, copy);
     const second = loadAddon(copy).addon;

@@ -54,7 +54,10 @@ describe('the stream', () => {
     b.session.startReading();
     await settle(a, b);
     assert.equal(a.user.written, 1);
-    assert.deepEqual(b.user.received, list.flatMap((part) => [...part]));
+    assert.deepEqual(
+      b.user.received,
+      list.flatMap((part) => [...part]),
+    );
   });
 
   it('delivers one event per run, data before the end', async () => {
@@ -165,7 +168,10 @@ describe('nonsense from the peer (D5)', () => {
     ['a wrong length', (header) => (encodeHeader(header, MESSAGE_DATA, FLAG_CONFIRM, 0, 7, 0), header)],
     ['an unknown type', (header) => (encodeHeader(header, 99, FLAG_CONFIRM, 0, 0, 0), header)],
     ['consumed more than was sent', (header) => (encodeHeader(header, MESSAGE_CREDIT, FLAG_CONFIRM, 0, 0, 1), header)],
-    ['took more messages than were sent', (header) => (encodeHeader(header, MESSAGE_CREDIT, FLAG_CONFIRM, 1, 0, 0), header)],
+    [
+      'took more messages than were sent',
+      (header) => (encodeHeader(header, MESSAGE_CREDIT, FLAG_CONFIRM, 1, 0, 0), header),
+    ],
     ['data before the CONFIRM', (header) => (encodeHeader(header, MESSAGE_FIN, 0, 0, 0, 0), header)],
   ];
   for (const [name, make] of cases) {

@@ -38,18 +38,18 @@ describe('two sessions against the oracle: an array per direction', () => {
               else end.session.stopReading();
             } else if (end.user.written === waiting[action.side]) {
               const list = action.sizes.map((size) => Uint8Array.from({ length: size }, () => next++ & 0xff));
-              for (const part of list) for (const byte of part) expected[1 - action.side]!.push(byte);
+              for (const part of list) for (const byte of part) expected[1 - action.side].push(byte);
               const total = action.sizes.reduce((sum, size) => sum + size, 0);
-              const result = list.length === 1 ? end.session.write(list[0]!) : end.session.writev(list, total);
+              const result = list.length === 1 ? end.session.write(list[0]) : end.session.writev(list, total);
               assert.ok(result >= 0);
-              if (result === WRITE_PENDING) waiting[action.side]!++;
+              if (result === WRITE_PENDING) waiting[action.side]++;
             }
           }
           for (const end of ends) end.session.startReading();
           await settle(...ends);
           ends.forEach((end, i) => {
             assert.equal(end.user.written, waiting[i], 'every pending write ended');
-            assert.ok(Buffer.from(end.user.received).equals(Buffer.from(expected[i]!)), 'the bytes of the stream');
+            assert.ok(Buffer.from(end.user.received).equals(Buffer.from(expected[i])), 'the bytes of the stream');
           });
           for (const end of ends) end.session.close();
           await settle(...ends);

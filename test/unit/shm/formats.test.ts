@@ -35,7 +35,7 @@ describe('control packets', () => {
   }
 
   it('of another version are refused by name', () => {
-    const bytes = Buffer.from(encodePacket(packets[0]!));
+    const bytes = Buffer.from(encodePacket(packets[0]));
     bytes.writeUInt16LE(2, 4);
     assert.match(decodePacket(bytes) as string, /version 2/);
   });
@@ -67,7 +67,16 @@ describe('CONNECT records', () => {
   });
 
   it('print an IPv6 address as Node does', () => {
-    for (const text of ['::', '::1', '1::', '1:2:3:4:5:6:7:8', '1:0:2::3', '2001:db8::1', '::ffff:1.2.3.4', '1::2:0:3']) {
+    for (const text of [
+      '::',
+      '::1',
+      '1::',
+      '1:2:3:4:5:6:7:8',
+      '1:0:2::3',
+      '2001:db8::1',
+      '::ffff:1.2.3.4',
+      '1::2:0:3',
+    ]) {
       assert.equal(addressText(addressBytes(text), 6), text);
     }
   });
@@ -94,7 +103,7 @@ describe('what an exiting process leaves (D7)', () => {
     assert.equal(new SpillReader(new ArrayBuffer(4096), 4096, 256).next(), RECORD_BROKEN);
     fc.assert(
       fc.property(fc.int32Array({ minLength: 1024, maxLength: 1024 }), (words) => {
-        const reader = new SpillReader(words.buffer.slice(0) as ArrayBuffer, 4096, 256);
+        const reader = new SpillReader(words.buffer.slice(0), 4096, 256);
         let count = 0;
         while (reader.next() === RECORD_FOUND && count++ < 300) reader.take();
         return count < 300;

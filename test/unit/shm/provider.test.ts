@@ -51,7 +51,7 @@ describe('connections of one isolate with itself, through the real ring and cont
     assert.equal(code, 0);
     assert.equal(accepted.length, 1);
     const here = sw.record(s);
-    const there = sw.record(accepted[0]!);
+    const there = sw.record(accepted[0]);
     for (let i = 0; i < 2000; i++) {
       const bytes = Buffer.alloc(i % 700, i & 0xff);
       if (sw.send(s, bytes) !== 0) {
@@ -59,21 +59,21 @@ describe('connections of one isolate with itself, through the real ring and cont
         assert.equal(sw.send(s, bytes), 0);
       }
     }
-    assert.equal(sw.send(accepted[0]!, Buffer.from('back')), 0);
+    assert.equal(sw.send(accepted[0], Buffer.from('back')), 0);
     await until(() => there.messages.length === 2000 && here.messages.length === 1, 'all messages');
     there.messages.forEach((bytes, i) => assert.ok(bytes.equals(Buffer.alloc(i % 700, i & 0xff))));
     assert.equal(sw.proc.lpWSPCloseSocket(s, sw.errno), 0);
     await until(() => there.ends.length === 1, 'the disconnect');
     assert.deepEqual(there.ends, [0]);
-    assert.equal(sw.send(accepted[0]!, Buffer.from('x')), WSAECONNRESET);
-    assert.equal(sw.proc.lpWSPCloseSocket(accepted[0]!, sw.errno), 0);
+    assert.equal(sw.send(accepted[0], Buffer.from('x')), WSAECONNRESET);
+    assert.equal(sw.proc.lpWSPCloseSocket(accepted[0], sw.errno), 0);
     assert.equal(sw.send(s, Buffer.from('x')), WSAENOTSOCK, 'CLOSE-9');
     assert.equal(sw.closedHandles.length, 2, 'CLOSE-6: one last up-call each');
   });
 
   it('uses one link for all connections, and gives connection numbers back', async () => {
     const { sw, port, accepted } = await connected();
-    const first = sw.owned.SdpPeerOf(accepted[0]!)!;
+    const first = sw.owned.SdpPeerOf(accepted[0])!;
     assert.deepEqual([first.pid, first.uid], [process.pid, process.geteuid!()]);
     for (let i = 0; i < 300; i++) {
       const { s, code } = await sw.connect(port);
@@ -87,7 +87,7 @@ describe('connections of one isolate with itself, through the real ring and cont
 
   it('pends what the ring has no room for, completes it in order, and aborts it at close (CLOSE-4)', async () => {
     const { sw, s, accepted } = await connected();
-    const there = sw.record(accepted[0]!);
+    const there = sw.record(accepted[0]);
     const bytes = Buffer.alloc(15_000, 7);
     const operations = Array.from({ length: 12 }, () => createOverlapped());
     const results = operations.map((overlapped) => sw.send(s, bytes, overlapped));
@@ -106,7 +106,7 @@ describe('connections of one isolate with itself, through the real ring and cont
     const { sw, s, port, accepted } = await connected();
     for (const text of ['one', 'two', 'three']) sw.send(s, Buffer.from(text));
     await new Promise((resolve) => setTimeout(resolve, 20));
-    const there = sw.record(accepted[0]!);
+    const there = sw.record(accepted[0]);
     sw.send(s, Buffer.from('four'));
     await until(() => there.messages.length === 4, 'early messages');
     assert.equal(there.messages.map(String).join(), 'one,two,three,four');
@@ -118,7 +118,7 @@ describe('connections of one isolate with itself, through the real ring and cont
     const overlapped = createOverlapped();
     const posted = [{ len: 16, buf: into }];
     const flags = { value: 0 };
-    sw.proc.lpWSPRecv(accepted[1]!, posted, 1, { value: 0 }, flags, overlapped, null, null, sw.errno);
+    sw.proc.lpWSPRecv(accepted[1], posted, 1, { value: 0 }, flags, overlapped, null, null, sw.errno);
     assert.equal(sw.errno.value, WSA_IO_PENDING);
     await until(() => isComplete(overlapped), 'the posted receive');
     assert.equal(into.toString('utf8', 0, overlapped.InternalHigh), 'posted');
@@ -127,14 +127,18 @@ describe('connections of one isolate with itself, through the real ring and cont
   it('hands connect data over both ways, and a refusal with its words', async () => {
     const sw = new MiniSwitch();
     let seen = '';
-    const { tcp, port } = await sw.listen(
-      () => undefined,
-      ((_id: unknown, data: { buf: Uint8Array; len: number }, _q: unknown, _g: unknown, _c: unknown, out: { buf: Uint8Array; len: number }) => {
-        seen = Buffer.from(data.buf).toString('utf8', 0, data.len);
-        out.len = Buffer.from(out.buf.buffer).write('no thanks');
-        return CF_REJECT;
-      }) as never,
-    );
+    const { tcp, port } = await sw.listen(() => undefined, ((
+      _id: unknown,
+      data: { buf: Uint8Array; len: number },
+      _q: unknown,
+      _g: unknown,
+      _c: unknown,
+      out: { buf: Uint8Array; len: number },
+    ) => {
+      seen = Buffer.from(data.buf).toString('utf8', 0, data.len);
+      out.len = Buffer.from(out.buf.buffer).write('no thanks');
+      return CF_REJECT;
+    }) as never);
     open.push(tcp);
     const refused = await sw.connect(port, Buffer.from('hello'));
     assert.equal(seen, 'hello');
@@ -202,10 +206,10 @@ describe('the letter of the SPI', () => {
     assert.ok(typeof registerRdma === 'function' && typeof register === 'function' && typeof rdmaWrite === 'function');
     const target = Buffer.alloc(100_000);
     const length = { value: 0 };
-    assert.equal(registerRdma(accepted[0]!, target, target.length, MEM_WRITE, null, length, sw.errno), -1);
+    assert.equal(registerRdma(accepted[0], target, target.length, MEM_WRITE, null, length, sw.errno), -1);
     assert.equal(sw.errno.value, WSAEFAULT, 'the probe for the size (MEM-16)');
     const descriptor = Buffer.alloc(length.value);
-    assert.equal(registerRdma(accepted[0]!, target, target.length, MEM_WRITE, descriptor, length, sw.errno), 0);
+    assert.equal(registerRdma(accepted[0], target, target.length, MEM_WRITE, descriptor, length, sw.errno), 0);
     const source = Buffer.alloc(60_000, 0x5a);
     const handle = register(s, source, source.length, MEM_READ, sw.errno);
     assert.ok(handle > 0);
@@ -222,13 +226,16 @@ describe('the letter of the SPI', () => {
     const { overlapped, code } = write(40_000, source);
     assert.equal(code, WSA_IO_PENDING);
     sw.record(s);
-    const there = sw.record(accepted[0]!);
+    const there = sw.record(accepted[0]);
     await until(() => isComplete(overlapped), 'the RDMA write');
     assert.equal(overlapped.InternalHigh, 60_000);
     const done = createOverlapped();
     sw.send(s, Buffer.from('transfer complete'), done);
     await until(() => there.messages.length === 1, 'the message after it');
     assert.ok(target.subarray(0, 40_000).every((byte) => byte === 0));
-    assert.ok(target.subarray(40_000).every((byte) => byte === 0x5a), 'in place before the message (OBS-13)');
+    assert.ok(
+      target.subarray(40_000).every((byte) => byte === 0x5a),
+      'in place before the message (OBS-13)',
+    );
   });
 });

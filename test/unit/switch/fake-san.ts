@@ -177,9 +177,8 @@ export class FakeSan implements ProviderModule {
         this.#call(s, `WSPSetSockOpt 0x${optname.toString(16)}=${optval}`, lpErrno),
       lpWSPGetSockOpt: (s, _level, optname, optval, _optlen, lpErrno) => {
         if (this.#find(s, lpErrno) === null) return SOCKET_ERROR;
-        const word = optval as Out<number | string>;
-        if (optname === SO_SD_CONNECT_DETAIL && this.detail !== null) word.value = this.detail;
-        else if (optname === SO_MAX_MSG_SIZE && this.maxMessageSize !== null) word.value = this.maxMessageSize;
+        if (optname === SO_SD_CONNECT_DETAIL && this.detail !== null) optval.value = this.detail;
+        else if (optname === SO_MAX_MSG_SIZE && this.maxMessageSize !== null) optval.value = this.maxMessageSize;
         else return this.#failed(lpErrno, WSAENOPROTOOPT);
         return 0;
       },

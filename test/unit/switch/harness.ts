@@ -8,6 +8,7 @@ import type { SanConnection } from '../../../src/switch/connection.js';
 import type { ListenRequest } from '../../../src/switch/listen.js';
 import type { RouteReason } from '../../../src/switch/reasons.js';
 import { Switch, type SwitchOptions } from '../../../src/switch/switch.js';
+import { presentTimers } from '../../../src/switch/timers.js';
 import { FakeBase } from './fake-base.js';
 import { FakeSan } from './fake-san.js';
 
@@ -71,7 +72,7 @@ export function makeHarness(san: FakeSan = new FakeSan(), options: Partial<Switc
       session: { windowBytes: 1 << 20, receiveBuffers: 64 },
       connectTimeoutMs: 50,
       negativeTtlMs: 1000,
-      now: () => harness.clockMs,
+      timers: { ...presentTimers(), now: () => harness.clockMs },
       admits: (address, port, use) => !excluded.has(`${address}:${port} ${use}`),
       events: {
         onSan: (connection) => events.push(`san ${connection.side} ${connection.id}`),

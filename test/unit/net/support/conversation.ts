@@ -65,9 +65,9 @@ export class Recorder {
 export async function converse(what: Conversation): Promise<Heard> {
   const serverLog = new Recorder();
   const clientLog = new Recorder();
-  let failed: unknown;
+  let failed: Error | undefined;
   const fail = (error: unknown): void => {
-    failed ??= error ?? new Error('failed');
+    failed ??= error instanceof Error ? error : new Error(String(error));
   };
   const server = createServer(what.server ?? {});
   const accepted = new Promise<Socket>((resolve) => {

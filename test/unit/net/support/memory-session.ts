@@ -96,8 +96,15 @@ export class MemorySession implements SanSession {
     this.#reading = false;
   }
 
+  #hasDue(): boolean {
+    if (this.#inbox.length > 0) return true;
+    if (this.#error !== 0) return !this.#errorDelivered;
+    return this.#finReceived && !this.#endDelivered;
+  }
+
+  /** In the order in which things happen: what is not due yet does not stand in the queue for what will be. */
   #schedule(): void {
-    if (this.#scheduled) return;
+    if (this.#scheduled || !this.#reading || !this.#hasDue()) return;
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
@@ -116,7 +123,7 @@ export class MemorySession implements SanSession {
       this.#unread -= chunk.length;
       const { peer } = this;
       if (peer !== null) peer.#opened();
-      user.onData(chunk.buffer as ArrayBuffer, chunk.byteOffset, chunk.length);
+      user.onData(chunk.buffer, chunk.byteOffset, chunk.length);
       this.#schedule();
     } else if (this.#error !== 0) {
       if (this.#errorDelivered) return;

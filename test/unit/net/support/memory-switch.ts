@@ -1,6 +1,6 @@
 // A switch in memory: connects the listeners and connectors of this process by pairs of memory sessions, or does what a
 // test tells it. `enabled = false` makes it answer a reason at once, so that the same program runs on plain TCP.
-import { AF_INET6, makeSockaddr, type SOCKADDR } from '../../../../src/spi/index.js';
+import { AF_INET, AF_INET6, makeSockaddr, type SOCKADDR } from '../../../../src/spi/index.js';
 import {
   type ConnectAttempt,
   type ConnectRequest,
@@ -22,13 +22,13 @@ export class MemorySwitch implements SwitchPort {
   held = 0;
   cancelled = 0;
   attempts = 0;
-  readonly listeners = new Map<number, ListenRequest>();
+  readonly listeners: ListenRequest[] = [];
   readonly sessions: MemorySession[] = [];
   #id = 0;
 
   connect(request: ConnectRequest): RouteReason | ConnectAttempt {
     if (!this.enabled) return 'switch-off';
-    const listener = this.listeners.get(request.remote.sin_port);
+    const listener = this.find(request.remote);
     if (listener === undefined && this.outcome === 'connect') return 'no-listener';
     this.attempts++;
     const attempt = {
@@ -66,14 +66,31 @@ export class MemorySwitch implements SwitchPort {
   }
 
   listen(request: ListenRequest): Listening {
-    const { sin_port: port } = request.local;
-    this.listeners.set(port, request);
+    this.listeners.push(request);
     return {
       reason: null,
       close: () => {
-        if (this.listeners.get(port) === request) this.listeners.delete(port);
+        const index = this.listeners.indexOf(request);
+        if (index >= 0) this.listeners.splice(index, 1);
       },
     };
+  }
+
+  /** The listener that TCP would reach: the exact address first, then the wildcards. */
+  find(remote: SOCKADDR): ListenRequest | undefined {
+    const wildcards = remote.sa_family === AF_INET6 ? ['::'] : ['0.0.0.0', '::'];
+    for (const address of [remote.sin_addr, ...wildcards]) {
+      const at = ({ local }: ListenRequest): boolean =>
+        local.sin_port === remote.sin_port && local.sin_addr === address;
+      const found = this.listeners.find(at);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  /** The listener on a port of 127.0.0.1. */
+  on(port: number): ListenRequest | undefined {
+    return this.find(makeSockaddr(AF_INET, '127.0.0.1', port));
   }
 
   /** Calls of sessions that the contract forbids. */

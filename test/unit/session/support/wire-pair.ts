@@ -142,13 +142,13 @@ export class End {
     }
     let result = RUN_BEFORE;
     do {
-      const message = this.inbox[0]!;
+      const message = this.inbox[0];
       result = this.receiver.onMessage(message, 0, message.length);
       if (result !== RUN_BEFORE) this.inbox.shift();
     } while (result === 0 && this.inbox.length > 0);
     assert.notEqual(result, RUN_VIOLATION, this.violations.join());
     this.receiver.onRunEnd();
-    void RUN_STOP;
+    RUN_STOP;
     this.flushPeer();
     return true;
   }

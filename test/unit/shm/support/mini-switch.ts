@@ -52,7 +52,13 @@ export class MiniSwitch {
 
   constructor(allowedUids = [process.geteuid!()], ringBytes = 64 * 1024) {
     const onEvent = (event: ShmEvent) => void this.events.push(event);
-    const provider = createShmProvider({ driver, ringBytes, spillBytesMax: 1 << 20, allowedUids: new Set(allowedUids), onEvent });
+    const provider = createShmProvider({
+      driver,
+      ringBytes,
+      spillBytesMax: 1 << 20,
+      allowedUids: new Set(allowedUids),
+      onEvent,
+    });
     const upcalls = createUpcallTable({
       lpWPUCreateSocketHandle: () => this.#nextHandle++,
       lpWPUCloseSocketHandle: (s) => (this.closedHandles.push(s), 0),
@@ -88,7 +94,10 @@ export class MiniSwitch {
   }
 
   /** A TCP listener with its companion. Each accepted socket is handed to `onAccept`. */
-  async listen(onAccept: (s: number) => void, condition = () => CF_ACCEPT): Promise<{ tcp: Server; s: number; port: number }> {
+  async listen(
+    onAccept: (s: number) => void,
+    condition = () => CF_ACCEPT,
+  ): Promise<{ tcp: Server; s: number; port: number }> {
     const tcp = createServer().listen(0, '127.0.0.1');
     await once(tcp, 'listening');
     const { port } = tcp.address() as { port: number };
@@ -107,7 +116,10 @@ export class MiniSwitch {
   }
 
   /** Connects; resolves with the socket, or with the WSA code and the detail. */
-  async connect(port: number, caller = Buffer.alloc(0)): Promise<{ s: number; code: number; detail: string; callee: Buffer }> {
+  async connect(
+    port: number,
+    caller = Buffer.alloc(0),
+  ): Promise<{ s: number; code: number; detail: string; callee: Buffer }> {
     const fd = driver.reservePort({ address: '127.0.0.1', port: 0, family: 4 });
     const local = driver.getEndpoint(fd);
     assert.ok(typeof local === 'object');

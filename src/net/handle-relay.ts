@@ -1,0 +1,130 @@
+/**
+ * Sends a SAN socket to another process by a real TCP connection: one end travels in its place, this process copies
+ * between the other end and the SAN for as long as the connection lives (D12). The receiver gets a socket that works,
+ * with one visible difference: its address and port are those of the relay, on the loopback interface.
+ */
+import { Socket } from 'node:net';
+import type { HybridHandle } from './handle.js';
+import type { NodeInternals } from './internals.js';
+import type { ConnectReq, NodeAddress, TcpHandle } from './node-shapes.js';
+
+const LOOPBACK = '127.0.0.1';
+/** A stranger may come to the port before our own end does; it is sent away. */
+const BACKLOG = 8;
+
+type Connect = TcpHandle['connect'];
+
+/** What a relay is made with: `connect` is Node's own, which asks no switch. */
+export interface RelayTools {
+  readonly internals: NodeInternals;
+  readonly connect: Connect;
+}
+
+/** A TCP connection whose far end is to travel. */
+export class Relay {
+  /** The end that travels. */
+  readonly travelling: TcpHandle;
+  readonly #listener: TcpHandle;
+  /** Its address. The kernel has chosen it when connect returns; later the handle may be closed already. */
+  readonly #address: NodeAddress;
+  #inner: Socket | null = null;
+  #released = false;
+  /** The relays of the channel that this one was sent on. */
+  #company: Set<Relay> | null = null;
+
+  /** Opens the connection; null where the kernel refuses. The connect itself needs no waiting: the backlog takes it. */
+  static open(tools: RelayTools): Relay | null {
+    const { TCP, tcpServerType, tcpSocketType, TCPConnectWrap } = tools.internals;
+    const listener = new TCP(tcpServerType);
+    const travelling = new TCP(tcpSocketType);
+    const name: NodeAddress = {};
+    const own: NodeAddress = {};
+    const request = new TCPConnectWrap();
+    request.oncomplete = nothing;
+    const failed =
+      listener.bind(LOOPBACK, 0) ||
+      listener.listen(BACKLOG) ||
+      listener.getsockname(name) ||
+      tools.connect.call(travelling, request, LOOPBACK, name.port ?? 0) ||
+      travelling.getsockname(own);
+    if (failed === 0) return new Relay(listener, travelling, own);
+    listener.close();
+    travelling.close();
+    return null;
+  }
+
+  private constructor(listener: TcpHandle, travelling: TcpHandle, address: NodeAddress) {
+    this.#listener = listener;
+    this.#address = address;
+    this.travelling = travelling;
+    listener.onconnection = (status: number, accepted?: TcpHandle): void => {
+      if (status === 0 && accepted !== undefined) this.#identify(accepted);
+    };
+  }
+
+  /** It could not be sent after all. */
+  abort(): void {
+    this.#listener.close();
+    this.release();
+  }
+
+  /** It is sent: the connection is the relay's from now on. `handle` has taken the session over. */
+  take(handle: HybridHandle): void {
+    const inner = new Socket({ handle, allowHalfOpen: true, manualStart: true } as object);
+    this.#inner = inner;
+    // Before the other end is there: the peer is gone, and so is the relay.
+    inner.once('error', () => this.#listener.close());
+  }
+
+  /** The receiver has it, or never will: this process's copy of the descriptor can go. */
+  release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    this.#company?.delete(this);
+    this.travelling.close();
+  }
+
+  /** `relays` is to hold this one until it is released. */
+  join(relays: Set<Relay>): void {
+    relays.add(this);
+    this.#company = relays;
+  }
+
+  #identify(accepted: TcpHandle): void {
+    const peer: NodeAddress = {};
+    if (accepted.getpeername(peer) !== 0) {
+      // Reset already: what the receiver did with it, or its end.
+      accepted.close();
+      this.#listener.close();
+      this.#inner?.resetAndDestroy();
+    } else if (peer.port === this.#address.port && peer.address === this.#address.address) {
+      this.#couple(accepted);
+    } else {
+      accepted.close();
+    }
+  }
+
+  #couple(accepted: TcpHandle): void {
+    this.#listener.close();
+    const inner = this.#inner;
+    if (inner === null || inner.destroyed) {
+      accepted.close();
+      return;
+    }
+    const outer = new Socket({ handle: accepted, allowHalfOpen: true, manualStart: true } as object);
+    outer.setNoDelay(true);
+    couple(inner, outer);
+    couple(outer, inner);
+  }
+}
+
+/** Ends end, errors reset, whoever closes first closes both. */
+function couple(from: Socket, to: Socket): void {
+  from.on('error', () => to.resetAndDestroy());
+  from.on('close', () => to.destroySoon());
+  from.pipe(to);
+}
+
+function nothing(this: ConnectReq): void {
+  // The kernel has connected it; who receives it will see.
+}

@@ -1,0 +1,44 @@
+// An echo server that can be made busy: "busy MS" on stdin. Tells how many connections its program has seen.
+import net from 'node:net';
+import { obey, parameters, say } from './lib/talk.mjs';
+
+let accepted = 0;
+let open = 0;
+const server = net.createServer((socket) => {
+  accepted++;
+  open++;
+  socket.on('error', () => {});
+  socket.on('close', () => open--);
+  socket.pipe(socket);
+});
+server.listen({ port: 0, host: '127.0.0.1', ...parameters.listen }, () =>
+  say('ready', { port: server.address().port }),
+);
+process.once('SIGTERM', () => {
+  say('accepted', { accepted });
+  server.close();
+});
+
+// The longest time between two turns of the event loop: a program that hangs is found out by this.
+let last = performance.now();
+let longest = 0;
+setInterval(() => {
+  const now = performance.now();
+  longest = Math.max(longest, now - last);
+  last = now;
+}, 10).unref();
+
+obey({
+  busy(milliseconds) {
+    say('busy');
+    // Said before the loop is blocked: stdout is a pipe, which Node writes to synchronously.
+    const until = performance.now() + Number(milliseconds);
+    while (performance.now() < until);
+    last = performance.now();
+  },
+  report() {
+    globalThis.gc?.();
+    say('report', { accepted, open, longest, heap: process.memoryUsage().heapUsed });
+    longest = 0;
+  },
+});

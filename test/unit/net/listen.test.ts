@@ -1,0 +1,252 @@
+// The accepting side: one listener for both carriers, with everything that net.Server does about connections.
+import { strict as assert } from 'node:assert';
+import { once } from 'node:events';
+import { BlockList, connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { AF_INET, AF_INET6, makeSockaddr } from '../../../src/spi/index.js';
+import { both, close, listen, useMemorySwitch } from './support/both.js';
+import { memoryPair } from './support/memory-session.js';
+
+const bench = useMemorySwitch();
+
+async function closed(socket: Socket): Promise<string> {
+  const errors: string[] = [];
+  socket.on('error', (error: NodeJS.ErrnoException) => errors.push(error.code ?? ''));
+  socket.resume();
+  if (!socket.closed) await new Promise((resolve) => socket.once('close', resolve));
+  return errors.join();
+}
+
+describe('the listener’s own rules', () => {
+  both(bench, 'maxConnections and drop', async () => {
+    const log: string[] = [];
+    const server = createServer((socket) => socket.on('error', () => undefined).resume());
+    server.maxConnections = 1;
+    server.on('drop', (data) => {
+      log.push(`drop ${Object.keys(data ?? {}).join()} ${data?.localPort === port} ${data?.remoteFamily}`);
+    });
+    const port = await listen(server);
+    const first = connect(port, '127.0.0.1');
+    await once(first, 'connect');
+    await delay(5);
+    const second = connect(port, '127.0.0.1');
+    log.push(await closed(second));
+    log.push(String(await new Promise((resolve) => server.getConnections((_error, count) => resolve(count)))));
+    first.destroy();
+    await close(server);
+    return log;
+  });
+
+  both(bench, 'blockList, where Node has it', async () => {
+    const blockList = new BlockList();
+    blockList.addAddress('127.0.0.1');
+    let connections = 0;
+    const server = createServer({ blockList } as object, (socket) => {
+      connections++;
+      socket.end();
+    });
+    const port = await listen(server);
+    const socket = connect(port, '127.0.0.1');
+    const errors = await closed(socket);
+    await close(server);
+    return { connections, errors };
+  });
+
+  both(bench, 'close waits for open connections; listening again on the same server', async () => {
+    const log: string[] = [];
+    const server = createServer((socket) => socket.pipe(socket));
+    for (let i = 0; i < 3; i++) {
+      const port = await listen(server);
+      const socket = connect(port, '127.0.0.1');
+      await once(socket, 'connect');
+      await delay(5);
+      server.close(() => log.push('closed'));
+      log.push(`listening ${server.listening}`);
+      socket.end('still served');
+      log.push(String((await once(socket, 'data'))[0]));
+      await once(server, 'close');
+    }
+    return log;
+  });
+
+  both(bench, 'a connection listener that throws does not disturb the next', async () => {
+    const thrown: unknown[] = [];
+    const listeners = process.listeners('uncaughtException');
+    process.removeAllListeners('uncaughtException');
+    const onThrown = (error: Error): void => {
+      thrown.push(error.message);
+    };
+    process.on('uncaughtException', onThrown);
+    let count = 0;
+    const server = createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.end('hi');
+      if (++count < 3) throw new Error(`connection ${count}`);
+    });
+    const port = await listen(server);
+    const results: string[] = [];
+    for (let i = 0; i < 3; i++) {
+      const socket = connect(port, '127.0.0.1');
+      results.push(await closed(socket));
+    }
+    process.removeListener('uncaughtException', onThrown);
+    for (const listener of listeners) process.on('uncaughtException', listener);
+    await close(server);
+    return { thrown, results };
+  });
+
+  both(bench, 'an abort signal that closes the server', async () => {
+    const controller = new AbortController();
+    const server = createServer((socket) => socket.end());
+    server.listen({ port: 0, host: '127.0.0.1', signal: controller.signal });
+    await once(server, 'listening');
+    const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    await closed(socket);
+    controller.abort();
+    await once(server, 'close');
+    return server.listening;
+  });
+});
+
+describe('the companion', () => {
+  test('opens with the listener and closes with it', async () => {
+    const server = createServer();
+    const port = await listen(server);
+    const request = bench.san.on(port);
+    assert.ok(request !== undefined);
+    assert.equal(request.backlog, 511);
+    assert.deepEqual(request.local, makeSockaddr(AF_INET, '127.0.0.1', port));
+    assert.ok(request.isEligible());
+    assert.equal([...bench.net.listeners()].length, 1);
+    await close(server);
+    assert.equal(bench.san.on(port), undefined);
+    assert.equal(request.isEligible(), false);
+    assert.equal([...bench.net.listeners()].length, 0);
+  });
+
+  test('knows the backlog', async () => {
+    const server = createServer().listen({ port: 0, host: '127.0.0.1', backlog: 7 });
+    await once(server, 'listening');
+    assert.equal(bench.san.on((server.address() as AddressInfo).port)?.backlog, 7);
+    await close(server);
+  });
+
+  test('is not made for what failed to listen, nor for pipes', async () => {
+    const server = createServer();
+    const port = await listen(server);
+    const before = bench.san.listeners.length;
+    const second = createServer().listen(port, '127.0.0.1');
+    await once(second, 'error');
+    const pipe = createServer().listen(`\0sockets-direct-test-${process.pid}`);
+    await once(pipe, 'listening');
+    assert.equal(bench.san.listeners.length, before);
+    await close(pipe);
+    await close(server);
+  });
+
+  test('steps back when somebody else takes the handle’s connections, as a cluster’s primary does', async () => {
+    bench.san.enabled = true;
+    const server = createServer();
+    const port = await listen(server);
+    const request = bench.san.on(port);
+    const { _handle: handle } = server as unknown as { _handle: { onconnection: unknown; close(): void } };
+    const taken: unknown[] = [];
+    handle.onconnection = (_status: number, client: { close(): void }) => {
+      taken.push(client);
+      client.close();
+    };
+    assert.equal(request?.isEligible(), false);
+    await delay(5);
+    assert.equal(bench.san.on(port), undefined, 'no companion for it any more');
+    const socket = connect(port, '127.0.0.1');
+    await closed(socket);
+    assert.equal(taken.length, 1);
+    const [ours, theirs] = memoryPair();
+    let reset = 0;
+    ours.user = { onReset: () => reset++ } as never;
+    ours.startReading();
+    const name = makeSockaddr(AF_INET, '127.0.0.1', 1);
+    request?.onConnection({ session: theirs, provider: 'x', local: name, remote: name, peer: null, id: 1 });
+    await delay(5);
+    assert.equal(reset, 1, 'what comes all the same is reset');
+    await close(server);
+  });
+
+  test('shows IPv4 peers of a dual-stack listener as IPv6', async () => {
+    bench.san.enabled = true;
+    bench.san.outcome = 'connect';
+    const seen = [];
+    for (const enabled of [false, true]) {
+      bench.san.enabled = enabled;
+      const server = createServer();
+      const port = await listen(server, '::');
+      const socket = connect(port, '127.0.0.1');
+      const [peer] = (await once(server, 'connection')) as [Socket];
+      seen.push([peer.remoteAddress, peer.remoteFamily, peer.localAddress, peer.localFamily, peer.localPort === port]);
+      if (enabled) {
+        const route = bench.net.routes.routeOf(peer);
+        assert.equal(route?.carrier, 'san');
+        assert.equal(route?.remote?.sa_family, AF_INET6);
+      }
+      peer.destroy();
+      await closed(socket);
+      await close(server);
+    }
+    assert.deepEqual(seen[1], seen[0]);
+  });
+
+  test('serves TCP and SAN clients at once, and names each one’s route', async () => {
+    bench.san.outcome = 'connect';
+    const routes: string[] = [];
+    const server = createServer((socket) => {
+      const route = bench.net.routes.routeOf(socket);
+      routes.push(`${route?.carrier} ${route?.reason}`);
+      socket.pipe(socket);
+    });
+    const port = await listen(server);
+    for (const enabled of [true, false, true]) {
+      bench.san.enabled = enabled;
+      const socket = connect(port, '127.0.0.1');
+      socket.end('x');
+      await closed(socket);
+    }
+    assert.deepEqual(routes, ['san null', 'tcp peer-used-tcp', 'san null']);
+    await close(server);
+  });
+
+  test('a listener whose handle says nothing of a TCP address is left alone', async () => {
+    // As a cluster worker's: its handle is no TCP handle, its connections are.
+    const server = createServer();
+    const faux = {
+      close() {},
+      ref() {},
+      unref() {},
+      listen: () => 0,
+      getsockname: (out: object) => {
+        Object.assign(out, { address: '127.0.0.1', family: 'IPv4', port: 9 });
+        return 0;
+      },
+    };
+    const hidden = server as unknown as { _handle: unknown; _listen2(...args: unknown[]): void };
+    hidden._handle = faux;
+    const before = bench.san.listeners.length;
+    hidden._listen2('127.0.0.1', 9, 4, 0);
+    assert.equal(bench.san.listeners.length, before);
+    const source: Server = createServer();
+    const port = await listen(source);
+    bench.san.enabled = false;
+    const inner = (source as unknown as { _handle: { onconnection: (status: number, client: unknown) => void } })
+      ._handle;
+    inner.onconnection = (status, client) => {
+      (faux as unknown as { onconnection(status: number, client: unknown): void }).onconnection(status, client);
+    };
+    const socket = connect(port, '127.0.0.1');
+    const [peer] = (await once(server, 'connection')) as [Socket];
+    assert.equal(bench.net.routes.routeOf(peer)?.reason, 'listener-shared');
+    peer.destroy();
+    await closed(socket);
+    await close(source);
+    hidden._handle = null;
+  });
+});
