@@ -12,6 +12,9 @@ import { handleEnvironment, kOffset, kRead, state, uvCode, uvFromWsa } from './h
 import { WritingHandle } from './handle-write.js';
 import type { OwnerSocket, TlsWrap } from './node-shapes.js';
 
+/** As it is at load: a program’s fake timers, put in place later, must not stop a connection. */
+const { setImmediate } = globalThis;
+
 type OnRead = (this: unknown, memory?: ArrayBuffer) => unknown;
 
 // The chunk that is being delivered; set right before enter(), taken first thing inside.

@@ -15,6 +15,9 @@ import { BaseHandle, kAsync, kWriteError, kWritten, state, uvCode, uvFromWsa } f
 import type { ShutdownReq, WriteReq } from './node-shapes.js';
 import { abandonScratch, encodedBytesMax, SCRATCH_BYTES, scratchView, useScratch } from './text-scratch.js';
 
+/** As it is at load: a program’s fake timers, put in place later, must not stop a connection. */
+const { setImmediate } = globalThis;
+
 /** A write that could not go at once. */
 interface WriteOperation {
   readonly req: object;
@@ -239,6 +242,20 @@ export abstract class WritingHandle extends BaseHandle {
       this.shutdownDue = false;
       this.session.shutdown();
     }
+  }
+
+  /** The session, when the process exits: what is written and has not reached it. TLS keeps its own. */
+  takeUnsent(): readonly Uint8Array[] | null {
+    if (this.underTls || this.writing?.resource === null) return null;
+    const list: Uint8Array[] = [];
+    for (const operation of this.waiting ?? []) list.push(...operation.list);
+    const state = this.ownerSocket?._writableState;
+    // What the program has corked, TCP would not have either.
+    if (state === undefined || state.corked > 0 || typeof state.getBuffer !== 'function') return list;
+    for (const { chunk, encoding } of state.getBuffer()) {
+      list.push(typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk);
+    }
+    return list;
   }
 
   // ---------------------------------------------------------------- telling the requester

@@ -14,6 +14,9 @@ import type { Relay } from './handle-relay.js';
 import type { NodeAddress, TcpHandle } from './node-shapes.js';
 import type { SanConnection } from './port.js';
 
+/** As it is at load: a program’s fake timers, put in place later, must not stop a connection. */
+const { setImmediate } = globalThis;
+
 type CloseCallback = ((this: HybridHandle) => void) | null | undefined;
 
 export class HybridHandle extends ReadingHandle implements SessionUser {

@@ -17,6 +17,9 @@ import type { PatchSet } from './patch.js';
 import type { ConnectAttempt, ConnectRequest, Hold, SanConnection, SwitchPort } from './port.js';
 import type { RouteTable } from './route.js';
 
+/** As it is at load: a program’s fake timers, put in place later, must not stop a connection. */
+const { setImmediate } = globalThis;
+
 type Connect = (this: TcpHandle, req: ConnectReq, address: string, port: number) => number;
 
 /** What a connect needs to know; one per installation. */

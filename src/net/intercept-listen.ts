@@ -16,6 +16,9 @@ import type { PatchSet } from './patch.js';
 import type { Listening, ListenRequest, SanConnection, SwitchPort } from './port.js';
 import type { RouteTable } from './route.js';
 
+/** As it is at load: a program’s fake timers, put in place later, must not stop a connection. */
+const { setImmediate } = globalThis;
+
 type OnConnection = (this: unknown, status: number, client?: unknown) => void;
 type ListenHandle = TcpHandle & { onconnection: OnConnection };
 type NetServer = Server & { _handle: ListenHandle | null };

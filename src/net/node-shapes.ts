@@ -83,5 +83,13 @@ export type OwnerSocket = Socket & {
   _parent?: unknown;
   /** Of an HTTP/1 connection; `_consumed`: it reads the handle natively. */
   parser?: { readonly _consumed?: boolean } | null;
+  /** What the stream keeps of its program's writes, oldest first, the one under way not included. */
+  readonly _writableState?: { readonly corked: number; getBuffer?(): readonly BufferedWrite[] };
   [key: symbol]: unknown;
 };
+
+/** A write that a stream keeps. */
+interface BufferedWrite {
+  readonly chunk: string | Uint8Array;
+  readonly encoding: BufferEncoding;
+}

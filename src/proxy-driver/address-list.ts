@@ -1,6 +1,9 @@
 /** The addresses that the shm provider can serve: all of this host's (D4, ADDR-1 … ADDR-7). */
 import type { KernelAddon } from './addon.js';
 
+/** As it is at load: a program’s fake timers, put in place later, must not stop a connection. */
+const { setImmediate } = globalThis;
+
 /** Winsock's numbers of the address families; the SPI's own constants are not ours to import. */
 const AF_INET = 2;
 const AF_INET6 = 23;

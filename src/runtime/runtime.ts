@@ -33,12 +33,13 @@ export interface Runtime {
 
 /** Where the isolate's one runtime is, for a second copy of this package to find. */
 const KEY = Symbol.for('sockets-direct.runtime');
-const place = globalThis as { [KEY]?: Runtime };
+const place = globalThis as { [KEY]?: Runtime | undefined };
 
 /** Starts the switch in this isolate; a second call, from whichever copy of the package, changes nothing. */
 export function startRuntime(): Runtime {
-  place[KEY] ??= new IsolateRuntime();
-  return place[KEY];
+  const present = place[KEY];
+  if (present !== undefined) return present;
+  return (place[KEY] = new IsolateRuntime());
 }
 
 /** The isolate's runtime; one that says `switch-off` if none was started. */

@@ -1,6 +1,6 @@
 /** The session protocol (SESS-1 … SESS-17): see docs/SESSION_PROTOCOL.md. */
 export * from './negotiate.js';
 export { completeSend, SendOperation } from './send-operation.js';
-export { Session, type SessionPhase } from './session.js';
+export { Session } from './session.js';
 export { type SessionIo, type SessionUser, WRITE_DONE, WRITE_PENDING } from './types.js';
-export { EXIT_BYTES_MAX, SESSION_HEADER_BYTES } from './wire.js';
+export { EXIT_BYTES_MAX } from './wire.js';

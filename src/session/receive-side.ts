@@ -85,7 +85,7 @@ export class ReceiveSide {
   /** Keeps a payload until the program reads. */
   keep(memory: Uint8Array, offset: number, length: number): void {
     this.counts.receivedBytes = (this.counts.receivedBytes + length) | 0;
-    let last = this.#queue[this.#queue.length - 1];
+    let last = this.#queue.at(-1);
     if (last === undefined || last.memory.length - last.end < length) {
       const bytes = Math.max(length, Math.min(CHUNK_BYTES_MAX, Math.max(CHUNK_BYTES_MIN, length * 4)));
       last = { memory: ownMemory(bytes), start: 0, end: 0 };
@@ -112,7 +112,7 @@ const COPY_LOOP_BYTES_MAX = 16;
 
 function copy(from: Uint8Array, offset: number, length: number, to: Uint8Array, at: number): void {
   if (length <= COPY_LOOP_BYTES_MAX) {
-    for (let i = 0; i < length; i++) to[at + i] = from[offset + i]!;
+    for (let i = 0; i < length; i++) to[at + i] = from[offset + i];
     return;
   }
   to.set(from.subarray(offset, offset + length), at);

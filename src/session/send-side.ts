@@ -134,7 +134,7 @@ export class SendSide implements SendOwner {
   pump(): void {
     while (this.pending !== null) {
       if (this.#data?.busy) return;
-      if (this.pendingBytes > 0 && !this.#sendSlice()) return;
+      if (this.pendingBytes > 0 && !this.#sendSlice(this.pending)) return;
       if (this.pendingBytes === 0 && !this.#data?.busy) this.pending = null;
     }
     if (this.finWanted && !this.finSent && !this.#data?.busy) this.#sendFin();
@@ -172,7 +172,7 @@ export class SendSide implements SendOwner {
   }
 
   /** One message out of the pending write; false if nothing could be sent now. */
-  #sendSlice(): boolean {
+  #sendSlice(list: readonly Uint8Array[]): boolean {
     const counts = this.counts;
     let room = this.#exiting ? EXIT_BYTES_MAX - this.#exitBytes : this.windowBytes - counts.bytesUnderWay;
     if (room <= 0) return false;
@@ -182,8 +182,8 @@ export class SendSide implements SendOwner {
     let index = this.#index;
     let offset = this.#offset;
     let length = 0;
-    while (length < room && index < this.pending!.length && buffers.length <= GATHER_BUFFERS_MAX) {
-      const bytes = this.pending![index];
+    while (length < room && index < list.length && buffers.length <= GATHER_BUFFERS_MAX) {
+      const bytes = list[index];
       const take = Math.min(bytes.length - offset, room - length);
       if (take > 0) buffers.push({ len: take, buf: offset === 0 ? bytes : bytes.subarray(offset) });
       length += take;

@@ -29,8 +29,11 @@ import {
   SESSION_HEADER_BYTES,
 } from './wire.js';
 
+/** As it is at load: a program’s fake timers, put in place later, must not stop a connection. */
+const { setImmediate } = globalThis;
+
 /** Where a session is in its life. */
-export type SessionPhase = 'connecting' | 'unconfirmed' | 'established' | 'closed';
+type SessionPhase = 'connecting' | 'unconfirmed' | 'established' | 'closed';
 
 const failure = { value: 0 };
 
@@ -60,6 +63,8 @@ export class Session implements MessageReceiver, SendEvents {
   #writeFailed = false;
   #scheduled = false;
   #exiting = false;
+  /** The shutdown has ended (0 or a WSA code), and the program has not heard of it; -1: it has not. */
+  #shutdownResult = -1;
 
   /** `phase`: 'connecting' for the side that offered, 'unconfirmed' for the side that was offered to. */
   constructor(
@@ -143,14 +148,36 @@ export class Session implements MessageReceiver, SendEvents {
   #begin(list: readonly Uint8Array[], total: number): number {
     this.#writeFailed = false;
     this.#send.begin(list, total);
-    return this.#send.pending === null && !this.#writeFailed ? WRITE_DONE : WRITE_PENDING;
+    return this.#send.pending !== null || this.#failedMeanwhile() ? WRITE_PENDING : WRITE_DONE;
+  }
+
+  /** Whether the provider has refused the write that was begun: its end is reported later. */
+  #failedMeanwhile(): boolean {
+    return this.#writeFailed;
   }
 
   /** The program sends no more: FIN, behind the pending write (CLOSE-1). `onShutdown` follows. */
   shutdown(): void {
     this.#send.finWanted = true;
-    if (this.#gone) setImmediate(shutdownOver, this, this.#error);
+    if (this.#gone) this.#endShutdown(this.#error);
     else this.#send.pump();
+  }
+
+  #endShutdown(error: number): void {
+    this.#shutdownResult = error;
+    setImmediate(tellShutdown, this);
+  }
+
+  /**
+   * The program hears that its FIN is out before it hears of anything that may be the answer, in a callback of its own.
+   * True: it was told now.
+   */
+  tellShutdown(): boolean {
+    const error = this.#shutdownResult;
+    if (error < 0) return false;
+    this.#shutdownResult = -1;
+    this.user?.onShutdown(error);
+    return true;
   }
 
   // ---------------------------------------------------------------- the program reads
@@ -180,12 +207,21 @@ export class Session implements MessageReceiver, SendEvents {
   /** One event that could not be delivered in a run: each gets a callback of its own, as from libuv. */
   deliverScheduled(): void {
     this.#scheduled = false;
+    if (this.tellShutdown()) {
+      this.#schedule();
+      return;
+    }
     if (this.user === null || !this.#reading) return;
     const chunk = this.#receive.takeQueued();
     if (chunk !== null) this.#deliver(chunk.memory, chunk.start, chunk.end);
     else if (this.#error !== 0) this.#deliverError();
     else if (this.#receive.finReceived) this.#deliverEnd();
-    if (this.user !== null && this.#reading && this.#hasDue()) this.#schedule();
+    if (this.#wantsMore()) this.#schedule();
+  }
+
+  /** Whether the program still reads, and something waits for it. */
+  #wantsMore(): boolean {
+    return this.user !== null && this.#reading && this.#hasDue();
   }
 
   #deliver(memory: Uint8Array, start: number, end: number): void {
@@ -219,6 +255,7 @@ export class Session implements MessageReceiver, SendEvents {
   // ---------------------------------------------------------------- the provider's upcalls
 
   onMessage(memory: Uint8Array, offset: number, length: number): number {
+    if (this.#shutdownResult >= 0) return RUN_BEFORE;
     if (length < SESSION_HEADER_BYTES) return this.#violation(`a message of ${length} bytes`);
     const type = memory[offset];
     const flags = memory[offset + 1];
@@ -270,6 +307,7 @@ export class Session implements MessageReceiver, SendEvents {
   }
 
   onRunEnd(): void {
+    if (this.tellShutdown()) return;
     let spent = false;
     if (this.#confirmDue) {
       this.#confirmDue = false;
@@ -317,7 +355,7 @@ export class Session implements MessageReceiver, SendEvents {
     const shutting = this.#send.finWanted && !this.#send.finSent;
     this.#send.drop();
     if (unsent) setImmediate(writeOver, this, WSAECONNRESET);
-    if (shutting) setImmediate(shutdownOver, this, this.#error);
+    if (shutting) this.#endShutdown(this.#error);
     if (this.#reading && this.#hasDue()) this.#schedule();
   }
 
@@ -329,7 +367,7 @@ export class Session implements MessageReceiver, SendEvents {
 
   onFinSent(): void {
     if (this.#userClosed) this.#finishIfDone();
-    else if (!this.#exiting) setImmediate(shutdownOver, this, 0);
+    else if (!this.#exiting) this.#endShutdown(0);
   }
 
   onSendFailed(error: number): void {
@@ -400,8 +438,8 @@ export class Session implements MessageReceiver, SendEvents {
     this.#send.beginExit();
     this.#send.pump();
     if (writing && this.#send.pending === null) {
-      const unsent = user?.takeUnsent?.();
-      if (unsent === undefined) user?.onWritten(0);
+      const unsent = user?.takeUnsent() ?? null;
+      if (unsent === null) user?.onWritten(0);
       else this.#send.begin(unsent, totalBytes(unsent));
     }
     this.#exiting = true;
@@ -434,6 +472,6 @@ function writeOver(session: Session, error: number): void {
   session.user?.onWritten(error);
 }
 
-function shutdownOver(session: Session, error: number): void {
-  session.user?.onShutdown(error);
+function tellShutdown(session: Session): void {
+  session.tellShutdown();
 }

@@ -15,10 +15,10 @@ export interface SessionUser {
   /** The FIN asked for by `shutdown()` is out (0), or never will be (a WSA code). */
   onShutdown(error: number): void;
   /**
-   * The process exits (D7): the bytes that the program has written and the socket keeps behind the pending write. A user
-   * without it is told that the pending write has ended, and may hand them over then.
+   * The process exits (D7): the bytes that the program has written and the socket keeps behind the pending write; null if
+   * somebody else keeps them, who is then told that the pending write has ended, and may hand over more.
    */
-  takeUnsent?(): readonly Uint8Array[];
+  takeUnsent(): readonly Uint8Array[] | null;
 }
 
 /** The provider's side of a session, and what the switch wants to hear of it. */

@@ -123,8 +123,7 @@ describe('what is written and not yet sent when the process ends', () => {
     assert.ok(bytes > KEPT && bytes < count * each, `${bytes} bytes came`);
   });
 
-  // Needs src/net to hand over what its sockets keep behind the pending write: SessionUser.takeUnsent.
-  test('no code of the program runs after its exit', { todo: true }, async (t) => {
+  test('no code of the program runs after its exit', async (t) => {
     const { port } = sinks.get('san')!;
     const program = new Proc(t, 'silent.mjs', { parameters: { port } });
     const { code, stderr } = await program.finished();

@@ -114,17 +114,17 @@ function waiterFor(state: ShmState, socket: ShmSocket): LinkWaiter {
 
 /** The link is open: asks for the connection. */
 export function sendConnect(state: ShmState, socket: ShmSocket, link: Link): void {
+  const { nativeAddress: cookie, local, remote, callerData: data } = socket;
   socket.link = link;
   const connection = link.allocate();
-  if (connection < 0) {
+  if (connection < 0 || local === null || remote === null) {
     endConnect(state, socket, 'out-of-resources');
     return;
   }
   socket.connection = connection;
   link.slots[connection] = socket;
   link.resetConsumed(connection);
-  const { nativeAddress: cookie, local, remote, callerData: data } = socket;
-  link.sendRecord(RECORD_CONNECT, connection, encodeConnect({ cookie, local: local!, remote: remote!, data }));
+  link.sendRecord(RECORD_CONNECT, connection, encodeConnect({ cookie, local, remote, data }));
 }
 
 /** The connect has failed. */
@@ -154,7 +154,7 @@ function fillCalleeData(socket: ShmSocket, data: Uint8Array): void {
 
 /** A REFUSE came: a code, and what the condition function said with it. */
 export function onRefused(state: ShmState, socket: ShmSocket, payload: Uint8Array): void {
-  const code = payload[0] ?? 0;
+  const code = payload.at(0) ?? 0;
   fillCalleeData(socket, payload.subarray(1));
   if (code === REFUSE_BUSY) endConnect(state, socket, 'listener-busy');
   else endConnect(state, socket, code === REFUSE_NO_LISTENER ? 'no-companion' : 'listener-refused');

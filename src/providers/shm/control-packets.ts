@@ -13,7 +13,6 @@ export const PACKET_HELLO = 1;
 export const PACKET_WELCOME = 2;
 export const PACKET_REJECT = 3;
 export const PACKET_SPILL = 4;
-export const ISOLATE_ID_BYTES = 16;
 
 export type ControlPacket =
   | { type: typeof PACKET_HELLO; isolate: string; pid: number; ringBytes: number; slotCount: number }

@@ -1,3 +1,3 @@
 /** The shm SAN service provider (D3, D5): connections between processes of one host, through shared memory. */
-export type { ShmEvent, ShmOptions } from './options.js';
+export type { ShmEvent } from './options.js';
 export { createShmProvider, SHM_PROVIDER_ID } from './provider.js';

@@ -15,7 +15,9 @@ export function addressBytes(text: string): Uint8Array {
     const low = ((v4[2] << 8) | v4[3]).toString(16);
     groups = `${address.slice(0, lastColon + 1)}${high}:${low}`;
   }
-  const [left, right] = groups.split('::');
+  const halves = groups.split('::');
+  const left = halves[0];
+  const right = halves.at(1);
   const head = left ? left.split(':') : [];
   const rest = right ? right.split(':') : [];
   const middle = right === undefined ? 0 : 8 - head.length - rest.length;

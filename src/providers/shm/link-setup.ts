@@ -16,6 +16,9 @@ import { checkedLayout, checkLinkHeader, linkLayout, SLOTS_DEFAULT, writeLinkHea
 import { Link, type LinkHost } from './link.js';
 import type { ShmOptions } from './options.js';
 
+/** As they are at load: a program’s fake timers, put in place later, must not stop a connection. */
+const { setTimeout, clearTimeout } = globalThis;
+
 /** Most links of one isolate; beyond it a newcomer is turned away and stays on TCP. */
 const LINKS_MAX = 1024;
 /** How long a link may take to be set up, in milliseconds, before its descriptor is taken back. */

@@ -21,6 +21,9 @@ import type { ShmSocket } from './socket-record.js';
 import { SpillReader, SpillWriter } from './spill.js';
 import { isTooMany, type QueuedRecord } from './transmit-queue.js';
 
+/** As it is at load: a program’s fake timers, put in place later, must not stop a connection. */
+const { setImmediate } = globalThis;
+
 /** `send()`: in the ring; or no room: queue it; or the link is gone. */
 export const SEND_DONE = 0;
 export const SEND_NO_ROOM = 1;
@@ -73,7 +76,7 @@ export class Link {
   readonly slots: Slot[] = [];
   readonly #host: LinkHost;
   #memory: ArrayBuffer | null = null;
-  #layout: LinkLayout | null = null;
+  #layout!: LinkLayout;
   #writer!: RingWriter;
   #reader!: RingReader;
   #state!: Int32Array;
@@ -123,7 +126,7 @@ export class Link {
     const free = this.#freeIds.pop();
     if (free !== undefined) return free;
     const id = this.#nextId;
-    if (id >= this.#layout!.slotCount) return -1;
+    if (id >= this.#layout.slotCount) return -1;
     this.#nextId += 2;
     return id;
   }
@@ -158,7 +161,7 @@ export class Link {
     const memory = writer.bytes;
     for (let i = 0; i < count; i++) {
       const { buf, len } = buffers[i];
-      if (len <= COPY_LOOP_BYTES_MAX) for (let j = 0; j < len; j++) memory[at + j] = buf[j]!;
+      if (len <= COPY_LOOP_BYTES_MAX) for (let j = 0; j < len; j++) memory[at + j] = buf[j];
       else memory.set(buf.length === len ? buf : buf.subarray(0, len), at);
       at += len;
     }
@@ -238,7 +241,11 @@ export class Link {
     if (!this.open || this.gone) return;
     this.unanswered = false;
     if (this.#state[1] !== 0 && this.#flush()) return;
-    if (this.open) this.#run(this.#reader);
+    this.#read();
+  }
+
+  #read(): void {
+    if (this.open) this.#run(this.#reader); // the flush may have ended it
   }
 
   /** Takes one run of messages of one connection, or one record of another kind. */
@@ -300,7 +307,7 @@ export class Link {
   #keepEarly(slot: ShmSocket, source: RecordSource): void {
     const bytes = source.payloadBytes;
     slot.earlyBytes += bytes;
-    if (slot.earlyBytes > this.#layout!.ringBytes) {
+    if (slot.earlyBytes > this.#layout.ringBytes) {
       this.fail('more early messages than a ring holds');
       return;
     }
@@ -341,7 +348,7 @@ export class Link {
 
   #toSpill(kind: number, connection: number, buffers: readonly WSABUF[], count: number): number {
     // Past the budget the rest is lost, as bytes that a kernel socket buffer had no room for would be.
-    this.#spill!.add(kind, connection, buffers, count);
+    this.#spill?.add(kind, connection, buffers, count);
     return SEND_DONE;
   }
 
@@ -369,7 +376,7 @@ export class Link {
     const size = Math.ceil(bytes / 4096) * 4096; // not by bits: the peer may say up to 2^32 - 1
     const memory = this.#left === null && bytes > 0 ? this.#host.addon.map(fd, size) : -1;
     if (typeof memory === 'number') return false;
-    this.#left = new SpillReader(memory, bytes, this.#layout!.slotCount);
+    this.#left = new SpillReader(memory, bytes, this.#layout.slotCount);
     return true;
   }
 

@@ -27,6 +27,9 @@ import type { Link } from './link.js';
 import type { ShmSocket } from './socket-record.js';
 import { failed, type ShmState } from './state.js';
 
+/** As it is at load: a program’s fake timers, put in place later, must not stop a connection. */
+const { setImmediate } = globalThis;
+
 /** What SOMAXCONN means here (LIST-8). */
 const BACKLOG_MAX = 4096;
 /** Connections that wait on a companion listener before links are made of them. */

@@ -126,8 +126,8 @@ export function makeRegistering(state: ShmState): Registering {
       if (socket === null) return -1;
       const key = descriptorKey(lpDescriptor, dwDescriptorLength);
       const known = key === null ? undefined : memory.remote.get(key);
-      if (known === undefined || known.socket !== socket) return failed(lpErrno, WSAEINVAL);
-      memory.remote.delete(key!);
+      if (key === null || known?.socket !== socket) return failed(lpErrno, WSAEINVAL);
+      memory.remote.delete(key);
       return 0;
     },
   };

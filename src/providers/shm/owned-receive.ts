@@ -3,6 +3,9 @@ import { type OwnedReceive, RUN_BEFORE, RUN_STOP, RUN_VIOLATION, WSAEINVAL, WSAE
 import type { ShmSocket } from './socket-record.js';
 import { failed, type ShmState } from './state.js';
 
+/** As it is at load: a program’s fake timers, put in place later, must not stop a connection. */
+const { setImmediate } = globalThis;
+
 export function makeOwnedReceive(state: ShmState): OwnedReceive {
   return {
     SdpSetReceiver(s, receiver, lpErrno) {
@@ -19,7 +22,7 @@ export function makeOwnedReceive(state: ShmState): OwnedReceive {
     },
     SdpSetConsumed(s, total) {
       const socket = state.sockets[s];
-      if (socket?.state === 'connected') socket.link!.setConsumed(socket.connection, total);
+      if (socket?.state === 'connected') socket.link?.setConsumed(socket.connection, total);
     },
     SdpPeerConsumed(s) {
       const socket = state.sockets[s];
@@ -50,7 +53,7 @@ function deliverEarly(socket: ShmSocket): void {
     if (socket.state === 'disconnected') receiver.onDisconnect(socket.disconnectError);
     return;
   }
-  let result = RUN_BEFORE;
+  let result: number;
   do {
     const message = socket.early[0];
     result = receiver.onMessage(message, 0, message.length);

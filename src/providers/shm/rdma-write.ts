@@ -23,6 +23,9 @@ import type { ShmSocket } from './socket-record.js';
 import { failed, type ShmState } from './state.js';
 import { complete, maxMessageBytes } from './transfer.js';
 
+/** As it is at load: a program’s fake timers, put in place later, must not stop a connection. */
+const { setImmediate } = globalThis;
+
 const WRITE_HEADER_BYTES = 24;
 
 export function makeRdmaWrite(state: ShmState): LPFN_WSPRDMAWRITE {
@@ -43,7 +46,8 @@ export function makeRdmaWrite(state: ShmState): LPFN_WSPRDMAWRITE {
   ) => {
     const socket = state.find(s, lpErrno);
     if (socket === null) return -1;
-    if (socket.state !== 'connected') {
+    const { link, connection } = socket;
+    if (socket.state !== 'connected' || link === null) {
       return failed(lpErrno, socket.state === 'disconnected' ? WSAECONNRESET : WSAENOTCONN);
     }
     if (flags !== 0 || descriptorKey(lpDescriptor, descriptorBytes) === null) return failed(lpErrno, WSAEINVAL);
@@ -73,15 +77,14 @@ export function makeRdmaWrite(state: ShmState): LPFN_WSPRDMAWRITE {
       ];
       at += part.length;
       const size = WRITE_HEADER_BYTES + part.length;
-      const { link, connection } = socket;
-      const sent = link!.send(RECORD_WRITE, connection, buffers, 2, size);
+      const sent = link.send(RECORD_WRITE, connection, buffers, 2, size);
       if (sent === SEND_GONE) return failed(lpErrno, WSAECONNRESET);
       const last = at >= bytes;
       if (sent === SEND_DONE && last) setImmediate(complete, state, socket, lpOverlapped, 0, bytes);
       if (sent !== SEND_DONE) {
         const overlapped = last ? lpOverlapped : null;
         const kind = RECORD_WRITE;
-        link!.enqueue({ kind, connection, buffers, count: 2, bytes: size, transferred: bytes, overlapped, socket });
+        link.enqueue({ kind, connection, buffers, count: 2, bytes: size, transferred: bytes, overlapped, socket });
       }
     } while (at < bytes);
     return failed(lpErrno, WSA_IO_PENDING);

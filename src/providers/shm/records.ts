@@ -10,6 +10,9 @@ import type { ShmSocket } from './socket-record.js';
 import type { ShmState } from './state.js';
 import { complete, disconnect, matchPosted } from './transfer.js';
 
+/** As it is at load: a program’s fake timers, put in place later, must not stop a connection. */
+const { setImmediate } = globalThis;
+
 export function makeLinkHost(state: ShmState): LinkHost {
   return {
     addon: state.addon,

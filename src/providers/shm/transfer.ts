@@ -24,6 +24,9 @@ import { closeListener } from './listening.js';
 import type { ShmSocket } from './socket-record.js';
 import { failed, type ShmState } from './state.js';
 
+/** As it is at load: a program’s fake timers, put in place later, must not stop a connection. */
+const { setImmediate } = globalThis;
+
 const scratch = { value: 0 };
 
 /** Largest message (SO_MAX_MSG_SIZE), header of the session included: a quarter of the ring, so that none blocks it. */
@@ -53,14 +56,14 @@ export function makeSend(state: ShmState): LPWSPSEND {
   return (s, lpBuffers, dwBufferCount, lpNumberOfBytesSent, dwFlags, lpOverlapped, _completion, _thread, lpErrno) => {
     const socket = state.sockets[s];
     if (socket === undefined) return state.find(s, lpErrno) === null ? -1 : 0;
-    if (socket.state !== 'connected') {
+    const { link } = socket;
+    if (socket.state !== 'connected' || link === null) {
       return failed(lpErrno, socket.state === 'disconnected' ? WSAECONNRESET : WSAENOTCONN);
     }
     let bytes = 0;
     for (let i = 0; i < dwBufferCount; i++) bytes += lpBuffers[i].len;
     if (dwFlags !== 0) return failed(lpErrno, WSAEINVAL); // XFER-29
     if (bytes > bytesMax) return failed(lpErrno, WSAEMSGSIZE); // XFER-3
-    const link = socket.link!;
     const sent = link.send(RECORD_MESSAGE, socket.connection, lpBuffers, dwBufferCount, bytes);
     if (sent === SEND_DONE) {
       lpNumberOfBytesSent.value = bytes;
@@ -103,9 +106,13 @@ export function makeRecv(state: ShmState): LPWSPRECV {
 
 /** Copies messages that wait into buffers that wait, oldest to oldest. */
 export function matchPosted(state: ShmState, socket: ShmSocket): void {
-  while (socket.receiver === null && socket.early.length > 0 && socket.posted.length > 0) {
-    const message = socket.early.shift()!;
-    const { buffers, overlapped } = socket.posted.shift()!;
+  while (socket.receiver === null) {
+    const message = socket.early.at(0);
+    const request = socket.posted.at(0);
+    if (message === undefined || request === undefined) return;
+    socket.early.shift();
+    socket.posted.shift();
+    const { buffers, overlapped } = request;
     socket.earlyBytes -= message.length;
     const taken = scatter(message, buffers);
     complete(state, socket, overlapped, taken < message.length ? WSAEMSGSIZE : 0, taken);

@@ -196,7 +196,7 @@ export class Proc {
     if (!existsSync(this.#events)) return [];
     const all = readFileSync(this.#events, 'utf8')
       .split('\n')
-      .filter((line) => line !== '')
+      .slice(0, -1) // what follows the last line end is being written
       .map((line) => JSON.parse(line) as Notice);
     return channel === undefined ? all : all.filter((notice) => notice.channel === channel);
   }

@@ -94,6 +94,25 @@ describe('the end (CLOSE-12, CLOSE-13)', () => {
     assert.deepEqual([a.over, b.over], [1, 1]);
   });
 
+  it('says that the FIN is out before anything that may answer it, each in a run of its own', () => {
+    const [a, b] = pair();
+    a.session.startReading();
+    a.session.confirm();
+    b.step();
+    a.session.shutdown();
+    b.session.startReading();
+    b.step();
+    b.session.write(bytes(3));
+    b.session.shutdown();
+    // All in one turn of the loop, as by a provider that polls: no timer of ours has run yet.
+    for (let i = 0; i < 4; i++) {
+      const before = a.user.log.length;
+      a.step();
+      assert.ok(a.user.log.length <= before + 1);
+    }
+    assert.deepEqual(a.user.log, ['shutdown 0', 'data 3']);
+  });
+
   it('resets when it closes with unread data', async () => {
     const [a, b] = pair();
     a.session.startReading();

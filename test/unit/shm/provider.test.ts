@@ -200,9 +200,9 @@ describe('the letter of the SPI', () => {
 
   it('writes to registered memory of the peer, and to nothing else (MEM-7 … MEM-16, XFER-10 … XFER-14)', async () => {
     const { sw, s, accepted } = await connected();
-    const registerRdma = sw.extension<SanExtensions['WSPRegisterRdmaMemory']>(WSAID_REGISTERRDMAMEMORY);
-    const register = sw.extension<SanExtensions['WSPRegisterMemory']>(WSAID_REGISTERMEMORY);
-    const rdmaWrite = sw.extension<SanExtensions['WSPRdmaWrite']>(WSAID_RDMAWRITE);
+    const registerRdma = sw.extension(WSAID_REGISTERRDMAMEMORY) as SanExtensions['WSPRegisterRdmaMemory'];
+    const register = sw.extension(WSAID_REGISTERMEMORY) as SanExtensions['WSPRegisterMemory'];
+    const rdmaWrite = sw.extension(WSAID_RDMAWRITE) as SanExtensions['WSPRdmaWrite'];
     assert.ok(typeof registerRdma === 'function' && typeof register === 'function' && typeof rdmaWrite === 'function');
     const target = Buffer.alloc(100_000);
     const length = { value: 0 };

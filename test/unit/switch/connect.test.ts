@@ -391,6 +391,7 @@ test('after establishment there is no way back: the program sees the error (SOCK
     onReset: (error) => resets.push(error),
     onWritten: () => undefined,
     onShutdown: () => undefined,
+    takeUnsent: () => null,
   };
   program.connection.session.startReading();
   program.connection.session.write(Buffer.from('never read'));

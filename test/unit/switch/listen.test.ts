@@ -180,6 +180,7 @@ describe('a connection request', () => {
       onReset: () => undefined,
       onWritten: () => undefined,
       onShutdown: () => undefined,
+      takeUnsent: () => null,
     };
     connection.session.startReading();
     await turns();

@@ -12,10 +12,6 @@ import {
   type Socket,
 } from 'node:net';
 
-export interface Log {
-  readonly lines: string[];
-}
-
 export interface Conversation {
   readonly server?: ServerOpts;
   readonly client?: Partial<NetConnectOpts>;

@@ -7,7 +7,6 @@ import {
   type InstalledNet,
   type Listening,
   type ListenRequest,
-  type SanConnection,
   type SwitchPort,
   install,
 } from '../../../../src/net/index.js';
@@ -119,5 +118,3 @@ export function installMemorySwitch(): { san: MemorySwitch; net: InstalledNet } 
   if (!result.ok) throw new Error(`${result.reason}: ${result.detail}`);
   return { san, net: result.net };
 }
-
-export type { SanConnection };

@@ -10,7 +10,7 @@ import {
   type MessageReceiver,
   type OwnedReceive,
   RUN_BEFORE,
-  RUN_STOP,
+  type WSPPROC_TABLE,
   RUN_VIOLATION,
   SOCKET_ERROR,
   WSA_IO_PENDING,
@@ -56,7 +56,7 @@ export class End {
 
   constructor(readonly queueMax: number) {}
 
-  get procs() {
+  get procs(): WSPPROC_TABLE {
     const table = createProcTable();
     table.lpWSPSend = (_s, buffers, count, sent, flags, overlapped, _c, _t, errno) => {
       assert.equal(flags, 0);
@@ -140,7 +140,7 @@ export class End {
       this.receiver.onDisconnect(0);
       return true;
     }
-    let result = RUN_BEFORE;
+    let result: number;
     do {
       const message = this.inbox[0];
       result = this.receiver.onMessage(message, 0, message.length);
@@ -148,7 +148,6 @@ export class End {
     } while (result === 0 && this.inbox.length > 0);
     assert.notEqual(result, RUN_VIOLATION, this.violations.join());
     this.receiver.onRunEnd();
-    RUN_STOP;
     this.flushPeer();
     return true;
   }
@@ -192,6 +191,9 @@ export class RecordingUser implements SessionUser {
   }
   onShutdown(error: number): void {
     this.log.push(`shutdown ${error}`);
+  }
+  takeUnsent(): null {
+    return null;
   }
 }
 

@@ -79,11 +79,12 @@ export class MiniSwitch {
     this.owned = pointer.value as OwnedReceive;
   }
 
-  extension<T>(guid: string): T | number {
+  /** The functions of an extension, or the code that it is refused with. */
+  extension(guid: string): unknown {
     const pointer: Out<unknown> = { value: null };
     const code = SIO_GET_EXTENSION_FUNCTION_POINTER;
     const result = this.proc.lpWSPIoctl(-1, code, guid, pointer, { value: 0 }, null, null, null, this.errno);
-    return result === 0 ? (pointer.value as T) : this.errno.value;
+    return result === 0 ? pointer.value : this.errno.value;
   }
 
   socket(name: SOCKADDR): number {
