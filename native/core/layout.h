@@ -45,7 +45,8 @@ typedef struct sd_direction {
   _Alignas(SD_LAYOUT_LINE) _Atomic uint32_t tail;     /* bytes ever written, mod 2^32 */
   _Alignas(SD_LAYOUT_LINE) _Atomic uint32_t head;     /* bytes ever consumed, mod 2^32 */
   _Alignas(SD_LAYOUT_LINE) _Atomic uint32_t sleeping; /* 1: the consumer wants the doorbell */
-  _Alignas(SD_LAYOUT_LINE) _Atomic uint32_t waiting;  /* 1: the producer waits for space */
+  _Alignas(SD_LAYOUT_LINE) _Atomic uint32_t waiting;  /* 1: the producer waits for space … */
+  _Atomic uint32_t wanted;                            /* … until the head has come here */
 } sd_direction;
 
 _Static_assert(sizeof(_Atomic uint32_t) == 4, "shared words are plain 32-bit words");
@@ -62,6 +63,7 @@ _Static_assert(offsetof(sd_direction, tail) == 0, "layout");
 _Static_assert(offsetof(sd_direction, head) == 128, "layout");
 _Static_assert(offsetof(sd_direction, sleeping) == 256, "layout");
 _Static_assert(offsetof(sd_direction, waiting) == 384, "layout");
+_Static_assert(offsetof(sd_direction, wanted) == 388, "layout");
 _Static_assert(sizeof(sd_direction) == SD_LAYOUT_DIRECTION_BYTES, "layout");
 _Static_assert(SD_LAYOUT_DIRECTIONS % SD_LAYOUT_LINE == 0, "control lines are aligned");
 _Static_assert(SD_LAYOUT_DIRECTIONS + 2 * SD_LAYOUT_DIRECTION_BYTES <= SD_LAYOUT_PAGE, "both directions fit in the first page");

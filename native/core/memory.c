@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -23,6 +24,9 @@
 #define F_SEAL_GROW 0x0004
 #endif
 #define HUGETLBFS_MAGIC_NUMBER 0x958458f6UL
+
+/* glibc's own limit is 32 MiB with the block's header. */
+#define KEEP_FREED ((size_t)32 * 1024 * 1024 - 64 * 1024)
 
 static const int wanted_seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 
@@ -65,3 +69,15 @@ int sd_memory_map(int fd, uint64_t bytes, void **memory) {
 }
 
 int sd_memory_unmap(void *memory, uint64_t bytes) { return munmap(memory, (size_t)bytes) == 0 ? 0 : -errno; }
+
+void sd_memory_keep_freed(void) {
+#ifdef __GLIBC__
+  /*
+   * glibc learns: when a block that it had mapped is freed, blocks of that size come from the heap from then on, and the
+   * heap's end is given back only beyond twice that size. Let it learn from a block as large as it believes, whose
+   * pages are never touched. mallopt() would do as well, but end the learning.
+   */
+  void *volatile block = malloc(KEEP_FREED);
+  free(block);
+#endif
+}

@@ -30,7 +30,7 @@ void sd_pump_set_spin(sd_pump *pump, uint32_t max_spin_ns) {
 /* Everything below may be told lies by the peer: the answer decides only whether `drain` is called. */
 static bool has_work(const sd_pump_link *link) {
   if (sd_ring_has_work(link->rx, link->state[SD_STATE_RX_HEAD])) return true;
-  return link->state[SD_STATE_TX_WAITING] != 0 && sd_ring_has_space(link->tx, link->state[SD_STATE_TX_HEAD_SEEN]);
+  return link->state[SD_STATE_TX_WAITING] != 0 && sd_ring_has_space(link->tx, link->state[SD_STATE_TX_WANTED]);
 }
 
 /* After the end only what was published by then counts; a peer that lives on and writes on is not listened to. */
@@ -58,7 +58,7 @@ static bool fall_asleep(sd_pump *pump) {
     sd_pump_link *link = pump->links[i];
     sd_ring_set_sleeping(link->rx); /* SYNC POINT SLEEP */
     /* Again: a consumer that had seen an earlier wait may have cleared this one, while we were awake, without a ring. */
-    if (link->state[SD_STATE_TX_WAITING] != 0) sd_ring_mark_waiting(link->tx);
+    if (link->state[SD_STATE_TX_WAITING] != 0) sd_ring_mark_waiting(link->tx, link->state[SD_STATE_TX_WANTED]);
   }
   sd_ring_fence(); /* SYNC POINT DEKKER */
   bool found = false;
@@ -115,13 +115,13 @@ void sd_pump_wake(sd_pump *pump) {
 
 /* One call of the program's drain. false: no progress, or the link is gone. */
 static bool drain_once(sd_pump *pump, sd_pump_link *link) {
-  uint32_t head = link->state[SD_STATE_RX_HEAD], seen = link->state[SD_STATE_TX_HEAD_SEEN];
-  bool space = link->state[SD_STATE_TX_WAITING] != 0 && sd_ring_has_space(link->tx, seen);
+  uint32_t head = link->state[SD_STATE_RX_HEAD], wanted = link->state[SD_STATE_TX_WANTED];
+  bool space = link->state[SD_STATE_TX_WAITING] != 0 && sd_ring_has_space(link->tx, wanted);
   pump->stats.drains++;
   pump->on_event(link->owner, SD_PUMP_DRAIN);
   if (!link->attached) return false;
   bool consumed = link->state[SD_STATE_RX_HEAD] != head;
-  bool sent = space && (link->state[SD_STATE_TX_WAITING] == 0 || link->state[SD_STATE_TX_HEAD_SEEN] != seen);
+  bool sent = space && (link->state[SD_STATE_TX_WAITING] == 0 || link->state[SD_STATE_TX_WANTED] != wanted);
   if (consumed || sent) {
     link->stall = 0;
     return true;

@@ -29,7 +29,7 @@
 #define SD_PUMP_BUSY_TURN_NS 30000u /* a turn in which others worked that long is not the time to look inline */
 
 /* The private words that the consumer's side keeps for a link; TypeScript writes them, the pump reads. */
-enum { SD_STATE_RX_HEAD = 0, SD_STATE_TX_WAITING = 1, SD_STATE_TX_HEAD_SEEN = 2, SD_STATE_WORDS = 16 };
+enum { SD_STATE_RX_HEAD = 0, SD_STATE_TX_WAITING = 1, SD_STATE_TX_WANTED = 2, SD_STATE_WORDS = 16 };
 
 typedef struct sd_pump_link {
   sd_direction *rx;

@@ -50,9 +50,13 @@ static inline bool sd_ring_has_work(sd_direction *rx, uint32_t consumed) {
 /* Consumer. SYNC POINT PUBLISH (acquire), as a value. */
 static inline uint32_t sd_ring_tail(sd_direction *rx) { return atomic_load_explicit(&rx->tail, memory_order_acquire); }
 
-/* Producer that waits for space. SYNC POINT SPACE (acquire): the consumer is done with what it gave back. */
-static inline bool sd_ring_has_space(sd_direction *tx, uint32_t head_seen) {
-  return atomic_load_explicit(&tx->head, memory_order_acquire) != head_seen;
+/*
+ * Producer that waits for space: has the head come to `wanted`, which is more than one record away, so that producer
+ * and consumer do not change turns at every record? SYNC POINT SPACE (acquire): the consumer is done with what it gave
+ * back.
+ */
+static inline bool sd_ring_has_space(sd_direction *tx, uint32_t wanted) {
+  return (int32_t)(atomic_load_explicit(&tx->head, memory_order_acquire) - wanted) >= 0;
 }
 
 /* Consumer. SYNC POINT SLEEP; a SYNC POINT DEKKER fence and one more look at every ring must follow. */
@@ -84,25 +88,27 @@ static inline bool sd_ring_take_doorbell(sd_direction *tx) {
 
 /*
  * Producer that waits for space and falls asleep: after sd_ring_set_sleeping, before the fence. SYNC POINT WAIT
- * (release): whoever takes this flag sees that we sleep.
+ * (release): whoever takes this flag sees that we sleep, and what we want.
  */
-static inline void sd_ring_mark_waiting(sd_direction *tx) {
+static inline void sd_ring_mark_waiting(sd_direction *tx, uint32_t wanted) {
+  atomic_store_explicit(&tx->wanted, wanted, memory_order_relaxed);
   atomic_store_explicit(&tx->waiting, 1, memory_order_release);
 }
 
 /* Producer, before it gives up for lack of space; look at head once more afterwards. Fences itself (DEKKER). */
-static inline void sd_ring_set_waiting(sd_direction *tx) {
-  sd_ring_mark_waiting(tx);
+static inline void sd_ring_set_waiting(sd_direction *tx, uint32_t wanted) {
+  sd_ring_mark_waiting(tx, wanted);
   sd_ring_fence();
 }
 
 /*
- * Consumer, after consume: true = ring. `back` is the direction in which the waiting producer itself consumes:
- * its sleeping flag stands there. Fences itself (DEKKER).
+ * Consumer, after consume: true = ring, for the head has come to what the producer wants. `back` is the direction in
+ * which the waiting producer itself consumes: its sleeping flag stands there. Fences itself (DEKKER).
  */
 static inline bool sd_ring_take_space_doorbell(sd_direction *rx, sd_direction *back) {
   sd_ring_fence();
-  if (atomic_load_explicit(&rx->waiting, memory_order_relaxed) == 0) return false;
+  if (atomic_load_explicit(&rx->waiting, memory_order_acquire) == 0) return false;
+  if (!sd_ring_has_space(rx, atomic_load_explicit(&rx->wanted, memory_order_relaxed))) return false;
   if (atomic_exchange_explicit(&rx->waiting, 0, memory_order_acquire) == 0) return false; /* SYNC POINT WAIT */
   return atomic_load_explicit(&back->sleeping, memory_order_relaxed) != 0 &&
          atomic_exchange_explicit(&back->sleeping, 0, memory_order_relaxed) != 0;

@@ -225,6 +225,7 @@ static const char *attach(sd_link *link, sd_region *memory, int role, napi_value
   sd_region_use(private_block);
   sd_region_use(memory);
   sd_loop_sync(isolate);
+  sd_memory_keep_freed();
   return NULL;
 }
 

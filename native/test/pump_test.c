@@ -35,7 +35,7 @@ static void on_event(void *owner, sd_pump_event event) {
   self->state[SD_STATE_RX_HEAD] = sd_ring_tail(&self->rx);
   sd_ring_consume(&self->rx, self->state[SD_STATE_RX_HEAD]);
   if (self->state[SD_STATE_TX_WAITING]) {
-    self->state[SD_STATE_TX_HEAD_SEEN] = atomic_load(&self->tx.head);
+    self->state[SD_STATE_TX_WANTED] = atomic_load(&self->tx.head) + 16;
     self->state[SD_STATE_TX_WAITING] = 0;
   }
   if (self->manner == REMOVE_SELF) sd_pump_remove(self->pump, &self->link);
@@ -171,13 +171,16 @@ static void space_is_work_too(void) {
   setup(&pump, ends, 1, 0);
   turns_until_asleep(&pump, 10);
   ends[0].state[SD_STATE_TX_WAITING] = 1;
-  sd_ring_set_waiting(&ends[0].tx);
+  ends[0].state[SD_STATE_TX_WANTED] = 64;
+  sd_ring_set_waiting(&ends[0].tx, 64);
+  sd_ring_consume(&ends[0].tx, 48);
+  CHECK(!sd_ring_take_space_doorbell(&ends[0].tx, &ends[0].rx)); /* not as much as is wanted */
   sd_ring_consume(&ends[0].tx, 64);
   CHECK(sd_ring_take_space_doorbell(&ends[0].tx, &ends[0].rx));
   CHECK(!sd_ring_take_space_doorbell(&ends[0].tx, &ends[0].rx));
   sd_pump_bell(&pump, &ends[0].link);
   CHECK_EQUAL(ends[0].drains, 1);
-  CHECK_EQUAL(ends[0].state[SD_STATE_TX_HEAD_SEEN], 64);
+  CHECK_EQUAL(ends[0].state[SD_STATE_TX_WANTED], 80);
   turns_until_asleep(&pump, 10);
   ends[0].manner = IGNORE; /* the peer's head moves, the program does not care: bounded as well */
   ends[0].state[SD_STATE_TX_WAITING] = 1;
@@ -194,7 +197,8 @@ static void who_waits_says_so_again_when_falling_asleep(void) {
   end ends[1];
   setup(&pump, ends, 1, 0);
   ends[0].state[SD_STATE_TX_WAITING] = 1;
-  sd_ring_set_waiting(&ends[0].tx);
+  ends[0].state[SD_STATE_TX_WANTED] = 64;
+  sd_ring_set_waiting(&ends[0].tx, 0);
   CHECK(!sd_ring_take_space_doorbell(&ends[0].tx, &ends[0].rx)); /* taken, but we are awake: no ring */
   turns_until_asleep(&pump, 10);
   CHECK(!pump.awake);

@@ -55,11 +55,12 @@ static void produce(side *self) {
   self->state[SD_STATE_TX_WAITING] = 0;
   while (self->sent < MESSAGES && (int32_t)(self->sent - self->received) < (int32_t)self->window) {
     if (self->sent - head == WORDS) {
-      self->state[SD_STATE_TX_HEAD_SEEN] = head;
+      uint32_t wanted = head + 1 + test_random(&self->seed) % WORDS; /* at most what was sent: it can be reached */
+      self->state[SD_STATE_TX_WANTED] = wanted;
       self->state[SD_STATE_TX_WAITING] = 1;
-      sd_ring_set_waiting(tx);
+      sd_ring_set_waiting(tx, wanted);
       head = atomic_load_explicit(&tx->head, memory_order_acquire);
-      if (self->sent - head == WORDS) break;
+      if ((int32_t)(head - wanted) < 0) break;
       self->state[SD_STATE_TX_WAITING] = 0;
     }
     self->tx_ring[self->sent % WORDS] = self->sent * 2654435761u;

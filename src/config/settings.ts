@@ -112,7 +112,7 @@ export const SETTINGS: { readonly [Name in SettingName]: Setting<Config[Name]> }
   },
   ringBytes: {
     value: bytes(64 * KIB, 16 * MIB, true),
-    default: MIB,
+    default: 2 * MIB,
     meaning:
       'Shared memory per direction of a link (a pair of processes or threads), however many connections it carries.',
   },

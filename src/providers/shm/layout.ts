@@ -16,6 +16,7 @@ export const CONTROL_TAIL = 0;
 export const CONTROL_HEAD = 128;
 export const CONTROL_SLEEPING = 256;
 export const CONTROL_WAITING = 384;
+export const CONTROL_WANTED = 388;
 
 export const RING_BYTES_MIN = 64 * 1024;
 export const RING_BYTES_MAX = 16 * 1024 * 1024;

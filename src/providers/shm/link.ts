@@ -179,11 +179,10 @@ export class Link {
 
   /** Waits for room; true: some has come between the look that found none and the word that we wait. SYNC POINT: waiting */
   #wait(): boolean {
-    const seen = this.#writer.head;
-    this.#state[2] = seen;
+    const wanted = this.#writer.wait();
+    this.#state[2] = wanted;
     this.#state[1] = 1;
-    this.#writer.wait();
-    return this.#writer.look() && this.#writer.head !== seen;
+    return this.#writer.look() && ((this.#writer.head - wanted) | 0) >= 0;
   }
 
   /** For `setImmediate`: room has come already, and nobody will say so. */
@@ -208,14 +207,13 @@ export class Link {
       if (sent === SEND_GONE) return false;
       if (sent === SEND_NO_ROOM) {
         if (this.#wait()) continue;
-        this.#state[2] = this.#writer.head;
         return false;
       }
       this.#queue.shift();
       if (overlapped === null || socket === null) continue;
       if (this.#queue.length === 0) this.#state[1] = 0;
-      // Not a head, so still something to do; and changed, so that the event loop sees that something was done.
-      else this.#state[2] ^= 1;
+      // Less than before, so still something to do; and changed, so that the event loop sees that something was done.
+      else this.#state[2] = (this.#state[2] - 1) | 0;
       this.#host.onSent(socket, overlapped, 0, transferred);
       return true;
     }

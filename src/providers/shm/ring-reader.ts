@@ -8,6 +8,7 @@ import {
   CONTROL_STRIDE,
   CONTROL_TAIL,
   CONTROL_WAITING,
+  CONTROL_WANTED,
   type LinkLayout,
   RECORD_HEADER_BYTES,
   RECORD_PAD,
@@ -26,6 +27,7 @@ export class RingReader implements RecordSource {
   readonly #tailIndex: number;
   readonly #headIndex: number;
   readonly #waitingIndex: number;
+  readonly #wantedIndex: number;
   readonly #slotCount: number;
   /** Our private copy of the head, for the event loop's poll; see the native state block. */
   readonly #state: Int32Array;
@@ -43,6 +45,7 @@ export class RingReader implements RecordSource {
     this.#tailIndex = (control + CONTROL_TAIL) >> 2;
     this.#headIndex = (control + CONTROL_HEAD) >> 2;
     this.#waitingIndex = (control + CONTROL_WAITING) >> 2;
+    this.#wantedIndex = (control + CONTROL_WANTED) >> 2;
     this.#state = state;
   }
 
@@ -90,9 +93,11 @@ export class RingReader implements RecordSource {
     Atomics.store(this.#words, this.#headIndex, this.#head);
   }
 
-  /** Whether the producer asked to be told of room; true once for each time it asked. SYNC POINT: waiting. */
+  /** Whether the producer asked to be told of as much room; true once for each time it asked. SYNC POINT: waiting. */
   producerWaits(): boolean {
     const words = this.#words;
-    return Atomics.load(words, this.#waitingIndex) !== 0 && Atomics.exchange(words, this.#waitingIndex, 0) !== 0;
+    if (Atomics.load(words, this.#waitingIndex) === 0) return false;
+    if (((this.#head - Atomics.load(words, this.#wantedIndex)) | 0) < 0) return false;
+    return Atomics.exchange(words, this.#waitingIndex, 0) !== 0;
   }
 }

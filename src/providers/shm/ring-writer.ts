@@ -6,6 +6,7 @@ import {
   CONTROL_STRIDE,
   CONTROL_TAIL,
   CONTROL_WAITING,
+  CONTROL_WANTED,
   type LinkLayout,
   RECORD_HEADER_BYTES,
   RECORD_PAD,
@@ -25,6 +26,7 @@ export class RingWriter {
   readonly #headIndex: number;
   readonly #sleepingIndex: number;
   readonly #waitingIndex: number;
+  readonly #wantedIndex: number;
   /** Free running byte counts mod 2^32: what is published, what is reserved, what the peer has taken. */
   #tail = 0;
   #reserved = 0;
@@ -40,6 +42,7 @@ export class RingWriter {
     this.#headIndex = (control + CONTROL_HEAD) >> 2;
     this.#sleepingIndex = (control + CONTROL_SLEEPING) >> 2;
     this.#waitingIndex = (control + CONTROL_WAITING) >> 2;
+    this.#wantedIndex = (control + CONTROL_WANTED) >> 2;
   }
 
   /** The link's memory, for the payload that `reserve()` made room for. */
@@ -109,8 +112,15 @@ export class RingWriter {
     return true;
   }
 
-  /** Asks the consumer to say when room appears. The caller must look once more afterwards. SYNC POINT: waiting. */
-  wait(): void {
+  /**
+   * Asks the consumer to say when its head has come to where it returns: half a ring on, so that the two do not change
+   * turns at every record. The caller must look once more afterwards. SYNC POINT: waiting.
+   */
+  wait(): number {
+    const used = (this.#tail - this.#head) | 0;
+    const wanted = (this.#head + Math.min(used, this.#ringBytes >> 1)) | 0;
+    Atomics.store(this.#words, this.#wantedIndex, wanted);
     Atomics.store(this.#words, this.#waitingIndex, 1);
+    return wanted;
   }
 }

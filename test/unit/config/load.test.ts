@@ -43,7 +43,7 @@ describe('the table', () => {
       allowedUids: [],
       spinLimitMicroseconds: 200,
       windowBytes: 4194304,
-      ringBytes: 1048576,
+      ringBytes: 2097152,
       connectTimeoutMilliseconds: 50,
       exitFlushBytes: 67108864,
       log: 'off',
@@ -207,7 +207,7 @@ describe('the file', () => {
         exclude: [5432, '8000-8999', 'address:::1'],
         allowedUids: [33],
         windowBytes: 131072,
-        ringBytes: '1MiB',
+        ringBytes: '2MiB',
       }),
     );
     assert.equal(config.enabled, false);
