@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "../core/control.h"
+#include "../core/memory.h"
 #include "arguments.h"
 #include "callback.h"
 
