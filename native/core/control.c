@@ -44,6 +44,53 @@ int sd_control_listen(const char *name, size_t name_length, int backlog) {
   return fd;
 }
 
+/* `prefix` and a number below 100 as a name. */
+static int numbered_address(const char *prefix, size_t length, int n, struct sockaddr_un *address, socklen_t *size) {
+  char name[SD_CONTROL_NAME_MAX];
+  if (length == 0) return -EINVAL;
+  if (length + 2 > sizeof name) return -ENAMETOOLONG;
+  memcpy(name, prefix, length);
+  if (n >= 10) name[length++] = (char)('0' + n / 10);
+  name[length++] = (char)('0' + n % 10);
+  return abstract_address(name, length, address, size);
+}
+
+static int datagram(void) {
+  int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  return fd < 0 ? -errno : fd;
+}
+
+int sd_control_announce(const char *prefix, size_t prefix_length) {
+  int fd = datagram();
+  if (fd < 0) return fd;
+  int error = -EADDRINUSE;
+  for (int n = 0; n < SD_CONTROL_ANNOUNCEMENTS && error == -EADDRINUSE; n++) {
+    struct sockaddr_un address;
+    socklen_t size;
+    error = numbered_address(prefix, prefix_length, n, &address, &size);
+    if (error == 0 && bind(fd, (struct sockaddr *)&address, size) != 0) error = -errno;
+  }
+  return error == 0 ? fd : closed_with(fd, -error);
+}
+
+int sd_control_announced(const char *prefix, size_t prefix_length, int *probe) {
+  if (*probe < 0) {
+    int fd = datagram();
+    if (fd < 0) return fd;
+    *probe = fd;
+  }
+  for (int n = 0; n < SD_CONTROL_PROBES; n++) {
+    struct sockaddr_un address;
+    socklen_t size;
+    int error = numbered_address(prefix, prefix_length, n, &address, &size);
+    if (error != 0) return error;
+    /* A datagram socket may be connected again and again, and whom it is connected to does not hear of it. */
+    if (connect(*probe, (struct sockaddr *)&address, size) == 0) return 1;
+    if (errno != ECONNREFUSED && errno != EPROTOTYPE) return -errno;
+  }
+  return 0;
+}
+
 int sd_control_connect(const char *name, size_t name_length) {
   struct sockaddr_un address;
   socklen_t size;

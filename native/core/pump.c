@@ -44,6 +44,7 @@ static void begin_quiet(sd_pump *pump, sd_pump_quiet quiet) {
   pump->quiet_since = pump->clock();
   pump->fresh = true;
   pump->looked = false;
+  if (quiet == SD_PUMP_AFTER_DRAIN) pump->rang = pump->failed = false;
 }
 
 static void become_awake(sd_pump *pump) {
@@ -105,6 +106,11 @@ void sd_pump_end(sd_pump *pump, sd_pump_link *link) {
   link->ending = true;
   link->final_tail = sd_ring_tail(link->rx);
   become_awake(pump);
+}
+
+void sd_pump_rang(sd_pump *pump) {
+  pump->rang = true;
+  pump->stats.bells_sent++;
 }
 
 void sd_pump_wake(sd_pump *pump) {
@@ -205,7 +211,7 @@ static bool rest(sd_pump *pump, bool inline_allowed) {
     if (pump->window != 0) pump->stats.spins++;
   }
   uint64_t deadline = pump->quiet_since + pump->window;
-  if (now < deadline && inline_allowed && pump->inline_ns != 0) {
+  if (now < deadline && inline_allowed && pump->inline_ns != 0 && (pump->pressed == NULL || !pump->pressed(pump->context))) {
     uint64_t until = now + pump->inline_ns;
     if (look(pump, until < deadline ? until : deadline, &now)) {
       note_found(pump, pump->clock());
@@ -213,7 +219,10 @@ static bool rest(sd_pump *pump, bool inline_allowed) {
     }
   }
   if (now < deadline || any_stalled(pump)) return false;
-  if (pump->window != 0) sd_spin_failed(&pump->spin[pump->quiet]);
+  if (pump->window != 0) {
+    sd_spin_failed(&pump->spin[pump->quiet], pump->rang);
+    pump->failed = true;
+  }
   return !fall_asleep(pump);
 }
 
@@ -244,8 +253,8 @@ void sd_pump_bell(sd_pump *pump, sd_pump_link *link) {
   become_awake(pump);
   if (!link->attached || !wants_drain(pump, link)) return;
   uint64_t now = pump->clock();
-  if (slept) sd_spin_woken(&pump->spin[pump->quiet], now - pump->quiet_since);
-  else note_found(pump, now);
+  if (!slept) note_found(pump, now);
+  else if (!pump->failed) sd_spin_woken(&pump->spin[pump->quiet], now - pump->quiet_since, pump->rang);
   pump->running = true;
   for (unsigned budget = SD_PUMP_BUDGET; budget != 0 && link->attached && wants_drain(pump, link); budget--)
     if (!drain_once(pump, link)) break;

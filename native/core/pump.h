@@ -56,6 +56,8 @@ typedef enum sd_pump_quiet { SD_PUMP_AFTER_DRAIN, SD_PUMP_AFTER_SEND } sd_pump_q
 typedef struct sd_pump {
   void (*on_event)(void *owner, sd_pump_event event);
   uint64_t (*clock)(void);
+  bool (*pressed)(void *context); /* the loop has something else to do at once: no looking inside a turn. NULL: never */
+  void *context;
   sd_pump_link **links;
   size_t count, capacity, next;
   sd_spin spin[2];       /* by sd_pump_quiet: they are different questions, so each learns for itself */
@@ -70,6 +72,8 @@ typedef struct sd_pump {
   bool looked;           /* this quiet period has begun: work that is found now was found by looking */
   bool fresh;            /* quiet_since is new: nothing has been looked for since */
   bool running;
+  bool rang;             /* a peer had to be woken since the last drain */
+  bool failed;           /* looking was in vain since the last drain */
   sd_pump_stats stats;
 } sd_pump;
 
@@ -83,6 +87,9 @@ void sd_pump_remove(sd_pump *pump, sd_pump_link *link);
 
 /* The peer is gone: report SD_PUMP_ENDED once what it had published by now is consumed. */
 void sd_pump_end(sd_pump *pump, sd_pump_link *link);
+
+/* A doorbell was rung: a peer slept. */
+void sd_pump_rang(sd_pump *pump);
 
 /* The program sent something: look for the answer. */
 void sd_pump_wake(sd_pump *pump);

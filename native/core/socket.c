@@ -13,13 +13,16 @@ int sd_socket_cookie(int fd, uint64_t *cookie) {
   return size == sizeof *cookie ? 0 : -EPROTO;
 }
 
-int sd_socket_reserve(const sd_address *address, uint16_t port) {
+int sd_socket_reserve(const sd_address *address, uint16_t port, uint16_t *bound) {
   struct sockaddr_storage to;
   socklen_t size = sd_address_to_socket(address, port, &to);
   int fd = socket(address->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return -errno;
-  if (bind(fd, (struct sockaddr *)&to, size) == 0) return fd;
-  int error = -errno;
+  int error = bind(fd, (struct sockaddr *)&to, size) == 0 ? 0 : -errno;
+  sd_address ignored;
+  *bound = port;
+  if (error == 0 && port == 0) error = sd_socket_name(fd, &ignored, bound);
+  if (error == 0) return fd;
   close(fd);
   return error;
 }

@@ -38,6 +38,8 @@ static void environment_ends(napi_async_cleanup_hook_handle hook, void *data) {
   sd_region_release_all(isolate);
   sd_netlink_close(&isolate->diag);
   sd_netlink_close(&isolate->route);
+  if (isolate->probe >= 0) close(isolate->probe);
+  isolate->probe = -1;
   if (isolate->spare >= 0) close(isolate->spare);
   isolate->spare = -1;
   if (isolate->open_handles == 0) finish(isolate);
@@ -53,6 +55,7 @@ sd_isolate *sd_isolate_new(napi_env env) {
   sd_isolate *isolate = calloc(1, sizeof *isolate);
   if (isolate == NULL) return NULL;
   isolate->env = env;
+  isolate->probe = -1;
   isolate->spare = -1;
   sd_netlink_init(&isolate->diag, NETLINK_SOCK_DIAG);
   sd_netlink_init(&isolate->route, NETLINK_ROUTE);

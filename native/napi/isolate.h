@@ -43,6 +43,7 @@ typedef struct sd_isolate {
   sd_netlink diag;
   sd_netlink route;
   struct sd_watcher *watcher;
+  int probe; /* asks for announcements; -1: not made yet */
   int spare; /* given up for a moment to accept and drop a connection when descriptors are used up */
 } sd_isolate;
 

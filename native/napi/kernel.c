@@ -69,16 +69,22 @@ static napi_value kernel_route(napi_env env, napi_callback_info info) {
 }
 
 static napi_value kernel_reserve(napi_env env, napi_callback_info info) {
-  napi_value arguments[3];
+  napi_value arguments[4];
   int32_t family;
   char text[SD_ADDRESS_TEXT_MAX];
   uint16_t port;
-  if (sd_arguments(env, info, 3, arguments) == NULL || !take_family(env, arguments[0], &family) ||
-      !sd_take_text(env, arguments[1], text, sizeof text) || !sd_take_port(env, arguments[2], &port))
+  void *out;
+  size_t length;
+  if (sd_arguments(env, info, 4, arguments) == NULL || !take_family(env, arguments[0], &family) ||
+      !sd_take_text(env, arguments[1], text, sizeof text) || !sd_take_port(env, arguments[2], &port) ||
+      !sd_take_array(env, arguments[3], napi_int32_array, 1, &out, &length))
     return NULL;
   sd_address address;
+  uint16_t bound = 0;
   int result = sd_address_parse(family, text, &address);
-  return sd_give_int(env, result == 0 ? sd_socket_reserve(&address, port) : result);
+  if (result == 0) result = sd_socket_reserve(&address, port, &bound);
+  ((int32_t *)out)[0] = bound;
+  return sd_give_int(env, result);
 }
 
 static napi_value kernel_sockname(napi_env env, napi_callback_info info) {

@@ -257,7 +257,7 @@ static napi_value control_link_bell(napi_env env, napi_callback_info info) {
   sd_isolate *isolate = sd_arguments(env, info, 1, arguments);
   if (isolate == NULL || !sd_take_int(env, arguments[0], &number)) return NULL;
   sd_link *link = sd_slots_get(&isolate->links, number);
-  if (link != NULL && sd_control_bell(link->fd) != 0) isolate->pump.stats.bells_sent++;
+  if (link != NULL && sd_control_bell(link->fd) != 0) sd_pump_rang(&isolate->pump);
   return NULL;
 }
 

@@ -18,6 +18,7 @@ typedef struct sd_listener {
   uv_timer_t pause;
   unsigned open; /* of the two handles */
   int fd;
+  int announcement; /* or -1 */
   int32_t number;
   bool closed;
   sd_context context;
@@ -45,6 +46,7 @@ static void listener_close(sd_listener *listener) {
   sd_slots_remove(&listener->isolate->listeners, listener->number);
   uv_poll_stop(&listener->poll);
   close(listener->fd);
+  if (listener->announcement >= 0) close(listener->announcement);
   uv_close((uv_handle_t *)&listener->poll, on_handle_closed);
   uv_close((uv_handle_t *)&listener->pause, on_handle_closed);
 }
@@ -119,7 +121,7 @@ static int listener_open(sd_isolate *isolate, const char *name, int backlog, nap
     close(fd);
     return -ENOMEM;
   }
-  *listener = (sd_listener){.isolate = isolate, .fd = fd, .open = 2};
+  *listener = (sd_listener){.isolate = isolate, .fd = fd, .announcement = -1, .open = 2};
   int error = uv_poll_init(isolate->loop, &listener->poll, fd);
   if (error != 0) {
     close(fd);
@@ -165,6 +167,30 @@ static napi_value control_unlisten(napi_env env, napi_callback_info info) {
   return sd_give_int(env, 0);
 }
 
+static napi_value control_announce(napi_env env, napi_callback_info info) {
+  napi_value arguments[2];
+  char prefix[SD_CONTROL_NAME_MAX + 1];
+  int32_t number;
+  sd_isolate *isolate = sd_arguments(env, info, 2, arguments);
+  if (isolate == NULL || !sd_take_int(env, arguments[0], &number) ||
+      !sd_take_text(env, arguments[1], prefix, sizeof prefix))
+    return NULL;
+  sd_listener *listener = sd_slots_get(&isolate->listeners, number);
+  if (listener == NULL) return sd_give_int(env, -EBADF);
+  if (listener->announcement >= 0) return sd_give_int(env, -EINVAL);
+  int fd = sd_control_announce(prefix, strlen(prefix));
+  if (fd >= 0) listener->announcement = fd;
+  return sd_give_int(env, fd < 0 ? fd : 0);
+}
+
+static napi_value control_announced(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  char prefix[SD_CONTROL_NAME_MAX + 1];
+  sd_isolate *isolate = sd_arguments(env, info, 1, arguments);
+  if (isolate == NULL || !sd_take_text(env, arguments[0], prefix, sizeof prefix)) return NULL;
+  return sd_give_int(env, sd_control_announced(prefix, strlen(prefix), &isolate->probe));
+}
+
 static napi_value control_connect(napi_env env, napi_callback_info info) {
   napi_value arguments[1];
   char name[SD_CONTROL_NAME_MAX + 1];
@@ -193,6 +219,8 @@ static napi_value control_credentials(napi_env env, napi_callback_info info) {
 napi_status sd_listener_exports(sd_isolate *isolate, napi_value exports) {
   static const sd_function functions[] = {{"listen", control_listen},
                                           {"unlisten", control_unlisten},
+                                          {"announce", control_announce},
+                                          {"announced", control_announced},
                                           {"connect", control_connect},
                                           {"credentials", control_credentials}};
   return sd_define(isolate, exports, functions, sizeof functions / sizeof functions[0]);

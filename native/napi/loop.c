@@ -3,6 +3,7 @@
  * check handle gives the pump its turn; both are unreferenced, so they never keep a program alive.
  */
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -19,15 +20,30 @@ static void on_keepalive(uv_prepare_t *prepare) { (void)prepare; }
 
 static void on_check(uv_check_t *check) {
   sd_isolate *isolate = check->data;
+  uv_idle_stop(&isolate->idle); /* see is_pressed */
   sd_pump_turn(&isolate->pump);
   sd_loop_sync(isolate);
+  if (isolate->turning) uv_idle_start(&isolate->idle, on_idle);
+  /* Looking must not keep another thread from the core: it may be the very one that has to answer, or a compiler's. */
+  if (isolate->pump.awake) sched_yield();
 }
 
 static void on_handle_closed(uv_handle_t *handle) { sd_isolate_handle_closed(handle->data); }
 
+/*
+ * Whether the loop has something else to do at once: callbacks of setImmediate(), of closed handles, timers that are due.
+ * Only our own idle handle is in the way of asking, and during the pump's turn it is stopped.
+ */
+static bool is_pressed(void *context) {
+  const sd_isolate *isolate = context;
+  return uv_backend_timeout(isolate->loop) == 0;
+}
+
 int sd_loop_open(sd_isolate *isolate) {
   if (isolate->closing) return -ECANCELED;
   if (isolate->loop_open) return 0;
+  isolate->pump.pressed = is_pressed;
+  isolate->pump.context = isolate;
   uv_idle_init(isolate->loop, &isolate->idle);
   uv_check_init(isolate->loop, &isolate->check);
   uv_prepare_init(isolate->loop, &isolate->keepalive);

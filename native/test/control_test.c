@@ -28,6 +28,37 @@ static void send_descriptors(int fd, const void *bytes, size_t length, unsigned 
   CHECK_EQUAL(sendmsg(fd, &message, 0), length);
 }
 
+static void announcements(void) {
+  char prefix[SD_CONTROL_NAME_MAX];
+  snprintf(prefix, sizeof prefix, "sockets-direct-test-%d/", (int)getpid());
+  size_t length = strlen(prefix);
+  int probe = -1, sockets[SD_CONTROL_ANNOUNCEMENTS];
+  CHECK_EQUAL(sd_control_announced(prefix, length, &probe), 0);
+  CHECK(probe >= 0 && (fcntl(probe, F_GETFD) & FD_CLOEXEC) != 0);
+  int kept = probe;
+  for (int i = 0; i < SD_CONTROL_ANNOUNCEMENTS; i++) {
+    sockets[i] = sd_control_announce(prefix, length);
+    CHECK(sockets[i] >= 0);
+    CHECK_EQUAL(sd_control_announced(prefix, length, &probe), 1);
+  }
+  CHECK_EQUAL(sd_control_announce(prefix, length), -EADDRINUSE);
+  close(sockets[0]); /* the others are still found, and the next takes the free name */
+  CHECK_EQUAL(sd_control_announced(prefix, length, &probe), 1);
+  sockets[0] = sd_control_announce(prefix, length);
+  CHECK(sockets[0] >= 0);
+  for (int i = 0; i < SD_CONTROL_ANNOUNCEMENTS; i++) close(sockets[i]);
+  CHECK_EQUAL(sd_control_announced(prefix, length, &probe), 0);
+  prefix[length] = '0'; /* a socket of another kind under such a name */
+  int other = sd_control_listen(prefix, length + 1, 1);
+  CHECK(other >= 0);
+  CHECK_EQUAL(sd_control_announced(prefix, length, &probe), 0);
+  close(other);
+  CHECK_EQUAL(sd_control_announced("", 0, &probe), -EINVAL);
+  CHECK_EQUAL(sd_control_announce(prefix, SD_CONTROL_NAME_MAX), -ENAMETOOLONG);
+  CHECK_EQUAL(probe, kept);
+  close(probe);
+}
+
 static void names(void) {
   char name[SD_CONTROL_NAME_MAX + 2];
   snprintf(name, sizeof name, "sockets-direct-test-%d", (int)getpid());
@@ -137,6 +168,7 @@ static void end_with_packets_unread(void) {
 
 void test_control(void) {
   names();
+  announcements();
   packets();
   bad_packets_leave_nothing_behind();
   blocking_sockets_do_not_block();

@@ -40,7 +40,8 @@ static void agrees(sd_netlink *netlink, const char *from, const char *to, uint16
   sd_address local = parse(from), remote = parse(to);
   struct sockaddr_storage target;
   socklen_t size = sd_address_to_socket(&remote, port, &target);
-  int fd = sd_socket_reserve(&local, 0);
+  uint16_t bound;
+  int fd = sd_socket_reserve(&local, 0, &bound);
   CHECK(fd >= 0);
   uint16_t local_port;
   CHECK_EQUAL(sd_socket_name(fd, &local, &local_port), 0);
@@ -94,7 +95,8 @@ static void reuseport_group(sd_netlink *netlink) {
 static void nobody(sd_netlink *netlink) {
   sd_address v4 = parse("127.0.0.1"), v6 = parse("::1");
   sd_diag_answer answer;
-  int fd = sd_socket_reserve(&v4, 0); /* bound, not listening */
+  uint16_t bound;
+  int fd = sd_socket_reserve(&v4, 0, &bound); /* bound, not listening */
   uint16_t port;
   CHECK_EQUAL(sd_socket_name(fd, &v4, &port), 0);
   CHECK_EQUAL(sd_diag_find(netlink, &v4, port, &v4, 12345, &answer), -ENOENT);

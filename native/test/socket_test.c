@@ -28,14 +28,15 @@ static void addresses(void) {
 
 static void reservation_is_real(void) {
   sd_address address;
-  uint16_t port, other;
+  uint16_t port, other, bound;
   CHECK_EQUAL(sd_address_parse(4, "127.0.0.1", &address), 0);
-  int fd = sd_socket_reserve(&address, 0);
+  int fd = sd_socket_reserve(&address, 0, &bound);
   CHECK(fd >= 0);
   CHECK((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0 && (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0);
   CHECK_EQUAL(sd_socket_name(fd, &address, &port), 0);
   CHECK(port != 0);
-  CHECK_EQUAL(sd_socket_reserve(&address, port), -EADDRINUSE);
+  CHECK_EQUAL(bound, port);
+  CHECK_EQUAL(sd_socket_reserve(&address, port, &bound), -EADDRINUSE);
   /* Nor may one who sets SO_REUSEADDR have it: both would have to. */
   int rival = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
   struct sockaddr_storage to;
@@ -45,9 +46,9 @@ static void reservation_is_real(void) {
   close(rival);
   close(fd);
   CHECK_EQUAL(sd_address_parse(4, "203.0.113.1", &address), 0);
-  CHECK_EQUAL(sd_socket_reserve(&address, 0), -EADDRNOTAVAIL);
+  CHECK_EQUAL(sd_socket_reserve(&address, 0, &bound), -EADDRNOTAVAIL);
   CHECK_EQUAL(sd_address_parse(6, "::1", &address), 0);
-  fd = sd_socket_reserve(&address, 0);
+  fd = sd_socket_reserve(&address, 0, &bound);
   CHECK(fd >= 0);
   CHECK_EQUAL(sd_socket_name(fd, &address, &other), 0);
   CHECK_EQUAL(address.family, AF_INET6);

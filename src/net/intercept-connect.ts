@@ -49,7 +49,7 @@ function intercepted(context: ConnectContext, original: Connect, family: 4 | 6):
     const reason = begin(context, { tcp: this, args, original, family });
     if (reason === null) return 0;
     const result = original.apply(this, args);
-    if (result === 0) context.routes.openTcp(this, reason, 'connect', sockaddrFromText(family, args[1], args[2]));
+    if (result === 0) context.routes.openTcp(this, reason, 'connect', () => sockaddrFromText(family, args[1], args[2]));
     return result;
   };
 }
@@ -70,6 +70,8 @@ function begin(context: ConnectContext, call: Call): RouteReason | null {
   if (owner?._handle !== tcp) return 'handle-unsupported';
   // A second connect on the same handle is for libuv to refuse.
   if (context.pending.has(tcp)) return 'handle-unsupported';
+  const known = context.port.known(call.args[1], call.args[2]);
+  if (known !== null) return known;
   const connect = new PendingConnect(context, call);
   const answer = context.port.connect(connect);
   if (typeof answer === 'string') return answer;
@@ -172,7 +174,7 @@ export class PendingConnect implements ConnectRequest {
   #continueOnTcp(reason: RouteReason, later = false): void {
     const { original, args } = this.#call;
     const result = original.apply(this.tcp, args);
-    if (result === 0) this.#context.routes.openTcp(this.tcp, reason, 'connect', this.remote);
+    if (result === 0) this.#context.routes.openTcp(this.tcp, reason, 'connect', () => this.remote);
     else if (later) setImmediate(() => this.#report(result, this.tcp));
     else this.#report(result, this.tcp);
   }

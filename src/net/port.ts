@@ -81,6 +81,8 @@ export interface Listening {
 
 /** The switch. */
 export interface SwitchPort {
+  /** Why a connect to there would stay on TCP, if that is known without asking anybody; null: ask `connect`. */
+  known(address: string, port: number): RouteReason | null;
   /** A reason means: stay on TCP, at once. */
   connect(request: ConnectRequest): RouteReason | ConnectAttempt;
   listen(request: ListenRequest): Listening;

@@ -39,8 +39,10 @@ export interface LiveConnection extends Route {
   readonly pendingBytes: number;
 }
 
-/** Names of a TCP connection; `local` is null until TCP has chosen it. */
+/** Who a TCP connection is; `local` is null until TCP has chosen it. */
 export interface TcpEnds {
+  /** As of {@link LiveConnection}. */
+  readonly id: number;
   readonly local: SOCKADDR | null;
   readonly remote: SOCKADDR | null;
 }
@@ -50,8 +52,8 @@ export interface RouteObserver {
   /** `id` as of {@link LiveConnection}. */
   sanOpened(id: number, role: Role, connection: SanConnection): void;
   sanClosed(id: number, bytesRead: number, bytesWritten: number): void;
-  /** A connect goes by TCP (it may still fail), or a TCP connection was accepted. */
-  tcpOpened(id: number, role: Role, reason: RouteReason, ends: () => TcpEnds): void;
+  /** A connect goes by TCP (it may still fail), or a TCP connection was accepted; `ends` costs more than the call. */
+  tcpOpened(role: Role, reason: RouteReason, ends: () => TcpEnds): void;
 }
 
 /** One per reason and role, shared by all connections that have them. */
@@ -66,7 +68,7 @@ const FOLLOW_MAX = 6;
 export class RouteTable {
   readonly #san = new Set<BaseHandle>();
   readonly #tcp = new Map<TcpHandle, TcpRecord>();
-  readonly #records = new Map<string, TcpRecord>();
+  readonly #records: Readonly<Record<Role, Map<RouteReason, TcpRecord>>> = { connect: new Map(), accept: new Map() };
   /** What became of sockets that have no handle any more. */
   readonly #closed = new WeakMap<object, SanConnection | TcpRecord>();
   readonly #ids = new WeakMap<object, number>();
@@ -102,18 +104,18 @@ export class RouteTable {
     this.#observer?.sanClosed(this.#idOf(handle), handle.bytesRead, handle.bytesWritten);
   }
 
-  /** `remote`: where a connect goes; null: ask the handle, which is connected. */
-  openTcp(handle: TcpHandle, reason: RouteReason, role: Role, remote: SOCKADDR | null): void {
-    const key = `${role} ${reason}`;
-    let record = this.#records.get(key);
+  openTcp(handle: TcpHandle, reason: RouteReason, role: Role, remote: () => SOCKADDR | null): void {
+    const records = this.#records[role];
+    let record = records.get(reason);
     if (record === undefined) {
       record = { reason, role };
-      this.#records.set(key, record);
+      records.set(reason, record);
     }
     this.#tcp.set(handle, record);
-    this.#observer?.tcpOpened(this.#idOf(handle), role, reason, () => ({
+    this.#observer?.tcpOpened(role, reason, () => ({
+      id: this.#idOf(handle),
       local: boundAddress(handle),
-      remote: remote ?? peerAddress(handle),
+      remote: remote() ?? peerAddress(handle),
     }));
   }
 

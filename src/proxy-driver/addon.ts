@@ -70,6 +70,13 @@ export interface LinkAddon {
   /** Listens under an abstract name, at most 107 bytes. The listener's number, or -errno (-EADDRINUSE). */
   listen(name: string, backlog: number, onAccept: AcceptCallback): number;
   unlisten(listener: number): number;
+  /**
+   * Takes the first free numbered name of `prefix` (at most 105 bytes, 16 names) for as long as the listener lives: a
+   * word to connectors that listeners of this kind exist. 0 or -errno (-EADDRINUSE: all are taken; as good).
+   */
+  announce(listener: number, prefix: string): number;
+  /** Whether one of the first few names of `prefix` is taken: 1, 0, or -errno. Anyone can take one. */
+  announced(prefix: string): number;
   /** A control connection: its descriptor, or -errno (-ECONNREFUSED nobody, -EAGAIN its queue is full). */
   connect(name: string): number;
   /** `out[0..2]` = uid, gid, pid of the peer when it connected (SO_PEERCRED). 0 or -errno. */
@@ -126,8 +133,8 @@ export interface KernelAddon {
   cookie(fd: number, out: BigUint64Array): number;
   /** 1 the route is local, 0 it is not, or -errno; `out.source` = the preferred source address, '' if not said. */
   route(remote: string, out: { source: string }): number;
-  /** A TCP socket bound without SO_REUSEADDR: its descriptor, or -errno (-EADDRINUSE). Port 0: any. */
-  reserve(family: 4 | 6, address: string, port: number): number;
+  /** A TCP socket bound without SO_REUSEADDR: its descriptor, or -errno (-EADDRINUSE). Port 0: any; `bound[0]` = which. */
+  reserve(family: 4 | 6, address: string, port: number, bound: Int32Array): number;
   /** What a socket is bound to. 0 or -errno. */
   sockname(fd: number, out: { address: string; port: number; family: number }): number;
   /**

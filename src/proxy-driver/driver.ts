@@ -34,6 +34,7 @@ export class ProxyDriver {
   readonly addon: Addon;
   readonly #list: AddressList;
   readonly #words = new BigUint64Array(4);
+  readonly #bound = new Int32Array(1);
   readonly #name = { address: '', port: 0, family: 0 };
   readonly #route = { source: '' };
 
@@ -118,9 +119,12 @@ export class ProxyDriver {
     return parseCompanionName(name);
   }
 
-  /** Reserves a local port for real (D12): a bound TCP socket's descriptor, or -errno. */
-  reservePort(local: Endpoint): number {
-    return this.addon.reserve(local.family, local.address, local.port);
+  /**
+   * Reserves a local port for real (D12): a bound TCP socket's descriptor, or -errno. `bound[0]` = the port, of interest
+   * where any was asked for.
+   */
+  reservePort(local: Endpoint, bound: Int32Array = this.#bound): number {
+    return this.addon.reserve(local.family, local.address, local.port, bound);
   }
 
   // ------------------------------------------------------------------ memory

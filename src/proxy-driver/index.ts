@@ -3,4 +3,4 @@ export * from './addon.js';
 export { AddressList } from './address-list.js';
 export { type Endpoint, ProxyDriver } from './driver.js';
 export { loadAddon } from './load.js';
-export { companionName } from './names.js';
+export { announcementPrefix, companionName } from './names.js';

@@ -5,6 +5,14 @@ export function companionName(cookie: bigint, n: number): string {
   return `sockets-direct/1/${cookie}.${n}`;
 }
 
+/**
+ * What listeners on a TCP port announce themselves under, a number follows: whether anyone on that port is on the SAN
+ * costs a connector three system calls that way, whoever it is three times that and a bind.
+ */
+export function announcementPrefix(port: number): string {
+  return `sockets-direct/1/port/${port}.`;
+}
+
 const PATTERN = /^sockets-direct\/1\/(\d{1,20})\.(\d{1,2})$/;
 
 /** The way back (ADDR-12); null: not a companion's name. */

@@ -44,10 +44,10 @@ export class Observer implements RouteObserver {
     this.#counters.sanClosed(bytesRead, bytesWritten);
   }
 
-  tcpOpened(id: number, role: Role, reason: RouteReason, ends: () => TcpEnds): void {
+  tcpOpened(role: Role, reason: RouteReason, ends: () => TcpEnds): void {
     this.#counters.tcpOpened(reason);
     if (!channels.route.hasSubscribers) return;
-    const { local, remote } = ends();
+    const { id, local, remote } = ends();
     const names = { local: local && endpoint(local), remote: endpoint(remote ?? UNKNOWN) };
     channels.route.publish({ id, side: role, carrier: 'tcp', provider: null, reason, ...names });
   }

@@ -1,5 +1,5 @@
 /**
- * Socket options of this project, outside the published ranges. NOT part of winsock2.h or ws2san.h. A provider that
+ * Socket options and control codes of this project, outside the published ranges. NOT part of winsock2.h or ws2san.h. A provider that
  * does not know one answers `WSAENOPROTOOPT`, and the switch does without.
  */
 
@@ -14,3 +14,10 @@ export const SO_SD_CONNECT_DETAIL = 0x7f01;
  * the host knows the TCP/IP socket, the shm provider's native address (`SO_COOKIE`, DESIGN D4). A number below 2^53.
  */
 export const SO_SD_NATIVE_ADDRESS = 0x7f02;
+
+/**
+ * Control code (`_WSAIOW(IOC_VENDOR, 3)`), input a SOCKADDR: may anybody who listens on that port be reached through this provider? 0: perhaps, go
+ * on; `WSAEADDRNOTAVAIL`: nobody. A cheap question ahead of the socket, so that a connect which must stay on TCP costs
+ * its program next to nothing.
+ */
+export const SIO_SD_LISTENER_HINT = 0x98000003;

@@ -9,11 +9,14 @@ import {
   type Out,
   type SanExtensions,
   SIO_ADDRESS_LIST_QUERY,
+  SIO_SD_LISTENER_HINT,
   SO_SD_CONNECT_DETAIL,
+  type SOCKADDR,
   type SOCKET,
   type SOCKET_ADDRESS_LIST,
   SOL_SOCKET,
   type WSABUF,
+  WSAEADDRNOTAVAIL,
   type WSAEVENT,
   type WSANETWORKEVENTS,
   type WSPPROC_TABLE,
@@ -55,6 +58,8 @@ export class SanProvider {
   readonly offerData: WSABUF;
   /** Its connections and connects under way. */
   #users = 0;
+  /** It answers `mayReach`. */
+  #hints = true;
   #removed = false;
 
   constructor(parts: SanProviderParts) {
@@ -75,6 +80,21 @@ export class SanProvider {
     const code = SIO_ADDRESS_LIST_QUERY;
     const result = this.procs.lpWSPIoctl(this.scratch, code, null, answer, bytesReturned, null, null, null, errno);
     return result === 0 && isAddressList(answer.value) ? answer.value : { iAddressCount: 0, Address: [] };
+  }
+
+  /** Whether anybody on a remote port may be reached here, asked before anything is made; true if it cannot tell. */
+  mayReach(remote: SOCKADDR): boolean {
+    if (!this.#hints) return true;
+    const code = SIO_SD_LISTENER_HINT;
+    const { scratch, procs } = this;
+    try {
+      if (procs.lpWSPIoctl(scratch, code, remote, answer, bytesReturned, null, null, null, errno) === 0) return true;
+    } catch {
+      return true; // a provider that throws: the connect itself will say so
+    }
+    if (errno.value === WSAEADDRNOTAVAIL) return false;
+    this.#hints = false; // it does not know the code
+    return true;
   }
 
   /** What happened on a socket since the last call; the object is good until the next. Null: the provider fails. */

@@ -3,7 +3,7 @@
  * at connect and listen (SOCK-3); what it decides, and why, goes to observers (D9).
  */
 import type { Catalog } from '../catalog/index.js';
-import { isWildcard, makeSockaddr, type ProviderModule, type SOCKADDR } from '../spi/index.js';
+import { AF_INET, AF_INET6, isWildcard, makeSockaddr, type ProviderModule, type SOCKADDR } from '../spi/index.js';
 import type { AcceptHost } from './accept.js';
 import { BaseProvider } from './base-provider.js';
 import { ConnectAttempt, type ConnectHost, type ConnectRequest } from './connect.js';
@@ -110,10 +110,23 @@ export class Switch implements ConnectHost, AcceptHost, ProvidersHost {
     return result;
   }
 
+  /**
+   * Why a connect to there would stay on TCP, if next to nothing tells: it is known, or nobody on that port has announced
+   * himself. Null: ask `connect()`. A connect that stays on TCP must not be slower for having been looked at.
+   */
+  known(address: string, port: number): RouteReason | null {
+    const known = this.#negative.get(address, port);
+    if (known !== null || port === 0) return known;
+    const name = makeSockaddr(address.includes(':') ? AF_INET6 : AF_INET, address, port);
+    const provider = this.#providers?.find(name) ?? null;
+    if (provider === null || provider.mayReach(name)) return null;
+    // Not remembered: asking again costs as little, and finds a listener that has appeared meanwhile.
+    return this.#options.admits(address, port, 'connect') ? 'no-companion' : 'excluded';
+  }
+
   #connect(request: ConnectRequest): RouteReason | ConnectAttempt {
     const providers = this.#providers;
     if (this.#off !== null || providers === null) return this.#off ?? 'switch-off';
-    // What costs nothing comes first: a connect that stays on TCP must not be slower for having been looked at.
     const known = this.#negative.get(request.remote.sin_addr, request.remote.sin_port);
     if (known !== null) return known;
     const local = request.local === null ? null : plainName(request.local);

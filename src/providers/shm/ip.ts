@@ -1,8 +1,22 @@
 /** IP addresses between text and bytes. Input text comes from Node or the kernel and is a valid address. */
 import { isIPv4 } from 'node:net';
 
-/** The address in 4 or 16 bytes, network order. */
+/** A host has few addresses, and every connection asks for two of them. */
+const REMEMBERED_MAX = 64;
+const remembered = new Map<string, Uint8Array>();
+
+/** The address in 4 or 16 bytes, network order; not to be written to. */
 export function addressBytes(text: string): Uint8Array {
+  let bytes = remembered.get(text);
+  if (bytes === undefined) {
+    bytes = parse(text);
+    if (remembered.size >= REMEMBERED_MAX) remembered.clear();
+    remembered.set(text, bytes);
+  }
+  return bytes;
+}
+
+function parse(text: string): Uint8Array {
   if (isIPv4(text)) return Uint8Array.from(text.split('.'), Number);
   const bytes = new Uint8Array(16);
   const address = text.split('%')[0];
@@ -10,7 +24,7 @@ export function addressBytes(text: string): Uint8Array {
   const tail = address.slice(lastColon + 1);
   let groups = address;
   if (tail.includes('.')) {
-    const v4 = addressBytes(tail);
+    const v4 = parse(tail);
     const high = ((v4[0] << 8) | v4[1]).toString(16);
     const low = ((v4[2] << 8) | v4[3]).toString(16);
     groups = `${address.slice(0, lastColon + 1)}${high}:${low}`;

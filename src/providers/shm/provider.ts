@@ -16,15 +16,18 @@ import {
   type ProviderModule,
   SIO_ADDRESS_LIST_QUERY,
   SIO_GET_EXTENSION_FUNCTION_POINTER,
+  SIO_SD_LISTENER_HINT,
   SO_DEBUG,
   SO_MAX_MSG_SIZE,
   SO_SD_CONNECT_DETAIL,
   SO_SD_NATIVE_ADDRESS,
   SOCK_STREAM,
+  type SOCKADDR,
   SOL_SOCKET,
   takeNetworkEvents,
   WINSOCK_VERSION_2_2,
   WSA_FLAG_OVERLAPPED,
+  WSAEADDRNOTAVAIL,
   WSAEAFNOSUPPORT,
   WSAEFAULT,
   WSAEINVAL,
@@ -51,6 +54,7 @@ import {
   XP1_MESSAGE_ORIENTED,
 } from '../../spi/index.js';
 import { makeConnect } from './connecting.js';
+import { announcementPrefix } from '../../proxy-driver/index.js';
 import { LinkTable } from './link-setup.js';
 import { makeAccept, makeListen } from './listening.js';
 import { makeRegistering } from './memory.js';
@@ -91,6 +95,8 @@ export function createShmProvider(options: ShmOptions): ProviderModule {
         state.links = new LinkTable(makeLinkHost(state), options, randomBytes(16).toString('hex'));
       }
       state.starts++;
+      // The first question makes the socket that asks: now, and not when the program may be out of descriptors.
+      isAnnounced(state, 0);
       lpWSPData.wVersion = WINSOCK_VERSION_2_2;
       lpWSPData.wHighVersion = WINSOCK_VERSION_2_2;
       lpWSPData.szDescription = 'Sockets Direct shared memory provider';
@@ -178,6 +184,11 @@ function fillTable(state: ShmState, table: WSPPROC_TABLE): void {
   };
 }
 
+/** Whether some isolate that listens on the port has said so; -errno counts as yes, for then only asking in full tells. */
+function isAnnounced(state: ShmState, port: number): boolean {
+  return state.addon.announced(announcementPrefix(port)) !== 0;
+}
+
 /** Extensions by GUID (SP-9), and the address list (SP-13). The socket is not looked at (OBS-1). */
 function makeIoctl(state: ShmState): WSPPROC_TABLE['lpWSPIoctl'] {
   const registering = makeRegistering(state);
@@ -210,6 +221,11 @@ function makeIoctl(state: ShmState): WSPPROC_TABLE['lpWSPIoctl'] {
       }
       const optional = guid === WSAID_RDMAREAD || guid === WSAID_MEMORYREGISTRATIONCACHECALLBACK;
       return failed(lpErrno, optional ? WSAEOPNOTSUPP : WSAEINVAL); // OBS-2
+    }
+    if (dwIoControlCode === SIO_SD_LISTENER_HINT) {
+      const port = (lpvInBuffer as Partial<SOCKADDR> | null)?.sin_port;
+      if (port === undefined) return failed(lpErrno, WSAEFAULT);
+      return isAnnounced(state, port) ? 0 : failed(lpErrno, WSAEADDRNOTAVAIL);
     }
     if (dwIoControlCode !== SIO_ADDRESS_LIST_QUERY) return failed(lpErrno, WSAENOPROTOOPT); // OBS-44
     lpvOutBuffer.value = makeAddressList(state.options.driver.getAddressList());

@@ -34,7 +34,7 @@ export interface TcpipDriver {
   getRoute(remote: string): { readonly local: boolean; readonly source: string } | number;
   /** The socket's SO_COOKIE. */
   getNativeAddress(fd: number): bigint | number;
-  /** A socket bound without SO_REUSEADDR: its descriptor. */
-  reservePort(local: { family: 4 | 6; address: string; port: number }): number;
+  /** A socket bound without SO_REUSEADDR: its descriptor; `bound[0]` = its port. */
+  reservePort(local: { family: 4 | 6; address: string; port: number }, bound: Int32Array): number;
   readonly addon: { close(fd: number): number };
 }

@@ -6,6 +6,7 @@
 import {
   AF_INET,
   AF_INET6,
+  copySockaddr,
   FD_ADDRESS_LIST_CHANGE,
   FD_ADDRESS_LIST_CHANGE_BIT,
   HIBYTE,
@@ -78,6 +79,7 @@ export class TcpipProvider implements ProviderModule {
   #startups = 0;
   #unwatch: (() => void) | null = null;
   readonly #errno: Out<number> = { value: 0 };
+  readonly #bound = new Int32Array(1);
 
   constructor(driver: TcpipDriver, methods: TcpMethods) {
     this.#driver = driver;
@@ -201,14 +203,20 @@ export class TcpipProvider implements ProviderModule {
     if (namelen < sockaddrLength(name.sa_family) || sockaddrLength(name.sa_family) === 0) return WSAEFAULT;
     if (handle === null || handle.fd >= 0) return WSAEINVAL;
     const family = name.sa_family === AF_INET6 ? 6 : 4;
-    const fd = this.#driver.reservePort({ family, address: name.sin_addr, port: name.sin_port });
+    const fd = this.#driver.reservePort({ family, address: name.sin_addr, port: name.sin_port }, this.#bound);
     if (fd < 0) return wsaFromErrno(fd);
     socket.status = this.#methods.open.call(handle, fd);
     if (socket.status !== 0) this.#driver.addon.close(fd);
+    else socket.bound = makeSockaddr(name.sa_family, name.sin_addr, this.#bound[0]);
     return wsaFromErrno(socket.status);
   }
 
   #getSockName(socket: TcpSocket, name: SOCKADDR, namelen: Out<number>): number {
+    if (socket.bound !== null) {
+      copySockaddr(name, socket.bound);
+      namelen.value = sockaddrLength(name.sa_family);
+      return 0;
+    }
     const found: NodeName = {};
     if (socket.handle === null) return WSAEINVAL;
     socket.status = this.#methods.getsockname.call(socket.handle, found);

@@ -1,5 +1,12 @@
 /** The provider's record of one program socket. */
-import { createNetworkEvents, IPPROTO_TCP, SOL_SOCKET, type WSAEVENT } from '../../spi/index.js';
+import {
+  createNetworkEvents,
+  IPPROTO_TCP,
+  type SOCKADDR,
+  SOL_SOCKET,
+  type WSAEVENT,
+  type WSANETWORKEVENTS,
+} from '../../spi/index.js';
 import * as spi from '../../spi/index.js';
 import type { TcpHandle } from './handle.js';
 
@@ -31,18 +38,25 @@ export class TcpSocket {
   /** The libuv status of the last call that went to the handle, exactly as Node expects it. */
   status = 0;
   listening = false;
+  /** Where this provider bound it, so that nobody has to ask the kernel; null: it did not. */
+  bound: SOCKADDR | null = null;
   /** The request object of the connect to come, and the address as the program wrote it. */
   request: object | null = null;
   address = '';
   event: WSAEVENT | null = null;
   eventMask = 0;
-  readonly events = createNetworkEvents();
+  #events: WSANETWORKEVENTS | null = null;
   /** The next address change is to be signalled. */
   armed = false;
   #options: Map<number, number> | null = null;
 
   constructor(handle: TcpHandle | null) {
     this.handle = handle;
+  }
+
+  /** Hardly any socket ever has one. */
+  get events(): WSANETWORKEVENTS {
+    return (this.#events ??= createNetworkEvents());
   }
 
   /** A stored option: 0 if it was never set. */

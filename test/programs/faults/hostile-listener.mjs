@@ -4,9 +4,8 @@ import net from 'node:net';
 import { randomBytes } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
 import { linkLayout } from '../../../dist/providers/shm/layout.js';
-import { companionName } from '../../../dist/proxy-driver/index.js';
 import { encodeOffer } from '../../../dist/session/negotiate.js';
-import { addon, KIND, makeMemory, message, OFFER, PACKET, RawLink, tool, TYPE } from './lib/raw.mjs';
+import { addon, companionOf, KIND, makeMemory, message, OFFER, PACKET, RawLink, tool, TYPE } from './lib/raw.mjs';
 import { parameters, say, until } from './lib/talk.mjs';
 
 /** Another isolate each time: links to one and the same would be taken for one. */
@@ -85,7 +84,10 @@ const ways = {
   ),
   'an ACCEPT that is too long': answer((link, connection) => accept(link, connection, Buffer.alloc(300))),
   'a REFUSE of nothing': answer((link, connection) => link.put(KIND.refuse, connection)),
-  'a REFUSE with nonsense': answer((link, connection) => link.put(KIND.refuse, connection, randomBytes(200))),
+  'a REFUSE with nonsense': answer((link, connection) =>
+    // The first byte is the code: one that there is not.
+    link.put(KIND.refuse, connection, Buffer.concat([Buffer.of(200), randomBytes(199)])),
+  ),
   'a REFUSE that is too long': answer((link, connection) => link.put(KIND.refuse, connection, Buffer.alloc(300))),
   'a CLOSE': answer((link, connection) => link.put(KIND.close, connection)),
   'a message before the ACCEPT': answer((link, connection) => {
@@ -108,7 +110,7 @@ for (const [name, way] of Object.entries(ways)) {
   await until(server, 'listening');
   const words = new BigUint64Array(1);
   addon.cookie(server._handle.fd, words);
-  addon.listen(companionName(words[0], 0), 16, async (fd) => {
+  companionOf(words[0], server.address().port, async (fd) => {
     try {
       await way(new RawLink(fd));
     } catch (error) {

@@ -1,8 +1,8 @@
 // A peer that stops at a named moment of setting up, to be killed there: { port, until } as a connector, { until } as a
 // listener with a companion of its own. Says "reached".
 import net from 'node:net';
-import { addon, KIND, message, OFFER, PACKET, RawLink, reach, TYPE } from './lib/raw.mjs';
-import { companionName } from '../../../dist/proxy-driver/index.js';
+import { addon, companionOf, KIND, message, OFFER, PACKET, RawLink, reach, TYPE } from './lib/raw.mjs';
+
 import { encodeOffer } from '../../../dist/session/negotiate.js';
 import { linkLayout } from '../../../dist/providers/shm/layout.js';
 import { pattern } from './lib/pattern.mjs';
@@ -44,7 +44,7 @@ const asListener = () => {
   server.listen(0, '127.0.0.1', () => {
     const words = new BigUint64Array(1);
     addon.cookie(server._handle.fd, words);
-    addon.listen(companionName(words[0], 0), 16, async (fd) => {
+    companionOf(words[0], server.address().port, async (fd) => {
       if (until === 'control') return reached();
       const link = new RawLink(fd);
       const { packet, passed } = await link.packet(PACKET.hello);

@@ -3,8 +3,7 @@
 //   squat   takes the companion's name of the listener on `port`, which has none of its own: "ready"
 //   serve   is itself a listener with a companion: "ready {port}"
 import net from 'node:net';
-import { companionName } from '../../../dist/proxy-driver/index.js';
-import { addon, cookieOf, PACKET, RawLink, reach } from './lib/raw.mjs';
+import { addon, companionOf, cookieOf, PACKET, RawLink, reach } from './lib/raw.mjs';
 import { parameters, say, until } from './lib/talk.mjs';
 
 const { port, how } = parameters;
@@ -19,7 +18,7 @@ if (how === 'reach') {
   await link.over();
   say('answered', { packet });
 } else if (how === 'squat') {
-  const listener = addon.listen(companionName(cookieOf(port), 0), 16, () => say('reached'));
+  const listener = companionOf(cookieOf(port), port, () => say('reached'));
   say('ready', { listener });
 } else {
   const server = net.createServer((socket) => socket.on('error', () => {}).pipe(socket));
@@ -27,6 +26,6 @@ if (how === 'reach') {
   await until(server, 'listening');
   const words = new BigUint64Array(1);
   addon.cookie(server._handle.fd, words);
-  addon.listen(companionName(words[0], 0), 16, () => say('reached'));
+  companionOf(words[0], server.address().port, () => say('reached'));
   say('ready', { port: server.address().port });
 }

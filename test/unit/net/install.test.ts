@@ -15,6 +15,7 @@ import { close, listen } from './support/both.js';
 import { installMemorySwitch } from './support/memory-switch.js';
 
 const OFF: SwitchPort = {
+  known: () => 'switch-off',
   connect: () => 'switch-off',
   listen: () => ({ reason: 'switch-off', close: () => undefined }),
 };

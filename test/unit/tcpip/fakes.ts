@@ -48,8 +48,9 @@ export class FakeDriver implements TcpipDriver {
     return this.cookie ?? BigInt(1000 + fd);
   }
 
-  reservePort(local: { family: 4 | 6; address: string; port: number }): number {
+  reservePort(local: { family: 4 | 6; address: string; port: number }, bound: Int32Array): number {
     if (this.reserveResult < 0) return this.reserveResult;
+    bound[0] = local.port === 0 ? 50_000 + this.#nextFd : local.port;
     this.reserved.push(local);
     return this.#nextFd++;
   }

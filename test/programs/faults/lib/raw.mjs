@@ -7,7 +7,7 @@ import { encodeConnect } from '../../../../dist/providers/shm/connect-record.js'
 import * as layouts from '../../../../dist/providers/shm/layout.js';
 import { RingReader } from '../../../../dist/providers/shm/ring-reader.js';
 import { RingWriter } from '../../../../dist/providers/shm/ring-writer.js';
-import { companionName, ProxyDriver } from '../../../../dist/proxy-driver/index.js';
+import { announcementPrefix, companionName, ProxyDriver } from '../../../../dist/proxy-driver/index.js';
 import { encodeOffer } from '../../../../dist/session/negotiate.js';
 import { encodeHeader } from '../../../../dist/session/wire.js';
 import { parameters } from './talk.mjs';
@@ -43,6 +43,13 @@ export const cookieOf = (port) => {
   addon.close(fd);
   if (typeof found === 'number') throw new Error(`no listener on ${port}: ${found}`);
   return found.cookie;
+};
+
+/** A companion of the listener on a port, announced as real ones are. The addon's number of it. */
+export const companionOf = (cookie, port, onAccept) => {
+  const listener = addon.listen(companionName(cookie, 0), 16, onAccept);
+  if (listener >= 0) addon.announce(listener, announcementPrefix(port));
+  return listener;
 };
 
 /** A control connection to the companion of the listener on a port: its descriptor. */

@@ -25,6 +25,10 @@ export class MemorySwitch implements SwitchPort {
   readonly sessions: MemorySession[] = [];
   #id = 0;
 
+  known(): RouteReason | null {
+    return this.enabled ? null : 'switch-off';
+  }
+
   connect(request: ConnectRequest): RouteReason | ConnectAttempt {
     if (!this.enabled) return 'switch-off';
     const listener = this.find(request.remote);

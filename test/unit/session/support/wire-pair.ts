@@ -220,11 +220,13 @@ export function pair(offerA: Partial<Offer> = {}, offerB: Partial<Offer> = {}, q
 
 /** Lets everything move, immediates included, until nothing does. */
 export async function settle(...ends: End[]): Promise<void> {
+  const told = (): number => ends.reduce((sum, end) => sum + end.user.log.length, 0);
   for (let quiet = 0; quiet < 3; ) {
+    const before = told();
     let moved = false;
     for (const end of ends) while (end.step()) moved = true;
     await new Promise((resolve) => setImmediate(resolve));
     for (const end of ends) if (end.inbox.length > 0 || end.step()) moved = true;
-    quiet = moved ? 0 : quiet + 1;
+    quiet = moved || told() !== before ? 0 : quiet + 1;
   }
 }
