@@ -36,7 +36,8 @@ export function machine(options) {
     memoryGiB: Math.round(os.totalmem() / 2 ** 30),
     virtual: /^flags\s*:.*\bhypervisor\b/m.test(cpuInfo()),
     governor: firstLine('/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor'),
-    kernel: `${os.type()} ${os.release()}`,
+    // Without what a distributor appends: it says nothing to others.
+    kernel: `${os.type()} ${os.release().replace(/-.*/, '')}`,
     arch: process.arch,
     node: process.version,
     commit: commit === undefined ? undefined : `${commit}${changed ? '+changes' : ''}`,

@@ -165,6 +165,28 @@ static void a_stuck_link_is_given_up(int manner) {
   sd_pump_free(&pump);
 }
 
+static bool yes(void *context) {
+  ++*(int *)context;
+  return true;
+}
+
+/* The loop has callbacks waiting: a turn looks once and lets them run, and the window goes on in the next turns. */
+static void does_not_look_while_the_loop_is_pressed(void) {
+  sd_pump pump;
+  end ends[1];
+  int asked = 0, turns[2];
+  for (int pressed = 0; pressed < 2; pressed++) {
+    setup(&pump, ends, 1, 100000);
+    pump.pressed = pressed ? yes : NULL;
+    pump.context = &asked;
+    turns[pressed] = turns_until_asleep(&pump, 100000);
+    CHECK(!pump.awake);
+    sd_pump_free(&pump);
+  }
+  CHECK(asked > 0);
+  CHECK(turns[1] > turns[0]); /* the same time in more and shorter turns */
+}
+
 static void space_is_work_too(void) {
   sd_pump pump;
   end ends[1];
@@ -291,6 +313,7 @@ void test_pump(void) {
   one_turn_is_bounded();
   a_stuck_link_is_given_up(IGNORE);
   a_stuck_link_is_given_up(LIE);
+  does_not_look_while_the_loop_is_pressed();
   space_is_work_too();
   who_waits_says_so_again_when_falling_asleep();
   the_end_comes_after_the_data();

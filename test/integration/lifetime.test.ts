@@ -1,6 +1,8 @@
 // What keeps a process alive and what it leaves behind: references, exits with data pending, idle processes.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { plainOnly, Program, type Switching } from '../support/program.js';
@@ -75,6 +77,23 @@ for (const switching of ROUTES) {
     });
   });
 }
+
+test('a client that was there before its listener is on the SAN as soon as that is', { skip: plainOnly }, async (t) => {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address() as AddressInfo;
+  await new Promise((resolve) => probe.close(resolve));
+  const client = new Program('early-client.mjs', { switching: 'require', parameters: { port } });
+  t.after(() => client.kill());
+  await client.ready();
+  const server = new Program('net-echo-server.mjs', { switching: 'require', parameters: { port } });
+  t.after(() => server.kill());
+  await server.ready();
+  const { routes, log } = await client.succeeded();
+  assert.equal(log.facts['refused before'], true);
+  assert.deepEqual([routes.at(-1)?.carrier, routes.at(-1)?.provider], ['san', 'shm']);
+  await server.stopped();
+});
 
 describe('what a process leaves when it ends', { concurrency: 2 }, () => {
   const leave = async (

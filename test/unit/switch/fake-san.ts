@@ -21,6 +21,7 @@ import {
   SAN_EXTENSIONS,
   SIO_ADDRESS_LIST_QUERY,
   SIO_GET_EXTENSION_FUNCTION_POINTER,
+  SIO_SD_LISTENER_HINT,
   SO_MAX_MSG_SIZE,
   SO_SD_CONNECT_DETAIL,
   type SOCKADDR,
@@ -30,6 +31,7 @@ import {
   WINSOCK_VERSION_2_2,
   type WSABUF,
   type WSAEVENT,
+  WSAEADDRNOTAVAIL,
   WSAECONNREFUSED,
   WSAEINVAL,
   WSAENOPROTOOPT,
@@ -91,6 +93,8 @@ export class FakeSan implements ProviderModule {
   version = WINSOCK_VERSION_2_2;
   description = 'fake';
   /** WSPSocket and WSPAccept forget to ask for a handle. */
+  /** Whether anybody on a port may be reached; null: it cannot tell. */
+  hint: ((port: number) => boolean) | null = null;
   noHandles = false;
   /** Called in place of a function of that name, to break the contract. */
   readonly broken = new Map<string, () => never>();
@@ -242,6 +246,10 @@ export class FakeSan implements ProviderModule {
       return this.#call(s, 'SIO_ADDRESS_LIST_QUERY', lpErrno, () => {
         output.value = makeAddressList(this.addresses);
       });
+    }
+    if (code === SIO_SD_LISTENER_HINT && this.hint !== null) {
+      this.#note('SIO_SD_LISTENER_HINT');
+      return this.hint((input as SOCKADDR).sin_port) ? 0 : this.#failed(lpErrno, WSAEADDRNOTAVAIL);
     }
     if (code !== SIO_GET_EXTENSION_FUNCTION_POINTER) return this.#failed(lpErrno, WSAENOPROTOOPT);
     const guid = guidText(input);

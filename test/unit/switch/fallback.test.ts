@@ -230,3 +230,37 @@ describe('a listener that cannot be reached on the SAN', () => {
     }
   });
 });
+
+describe('what next to nothing tells ahead of a connect', () => {
+  const asked = (san: FakeSan): number => san.takeLog().filter((line) => line.includes('SIO_SD_LISTENER_HINT')).length;
+
+  test('nobody on that port is announced: no-companion, asked each time, for a listener may appear', () => {
+    const { sw, san, excluded } = startHarness();
+    let announced = false;
+    san.hint = (port) => announced && port === 8080;
+    assert.equal(sw.known('127.0.0.1', 8080), 'no-companion');
+    assert.equal(sw.known('127.0.0.1', 8080), 'no-companion');
+    assert.equal(asked(san), 2);
+    announced = true;
+    assert.equal(sw.known('127.0.0.1', 8080), null);
+    assert.equal(sw.known('127.0.0.1', 8081), 'no-companion');
+    excluded.add('127.0.0.1:8081 connect');
+    assert.equal(sw.known('127.0.0.1', 8081), 'excluded');
+  });
+
+  test('an address that no provider serves is not asked about: connect() knows better why', () => {
+    const { sw, san } = startHarness();
+    san.hint = () => false;
+    assert.equal(sw.known('203.0.113.1', 8080), null);
+    assert.equal(sw.known('::ffff:127.0.0.1', 8080), null);
+    assert.equal(asked(san), 0);
+  });
+
+  test('a provider that cannot tell is asked once', () => {
+    const { sw, san } = startHarness();
+    assert.equal(sw.known('127.0.0.1', 8080), null);
+    san.hint = () => false;
+    assert.equal(sw.known('127.0.0.1', 8080), null);
+    assert.equal(asked(san), 0);
+  });
+});
