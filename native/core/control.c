@@ -86,7 +86,9 @@ int sd_control_announced(const char *prefix, size_t prefix_length, int *probe) {
     if (error != 0) return error;
     /* A datagram socket may be connected again and again, and whom it is connected to does not hear of it. */
     if (connect(*probe, (struct sockaddr *)&address, size) == 0) return 1;
-    if (errno != ECONNREFUSED && errno != EPROTOTYPE) return -errno;
+    /* A socket of another kind has the name: whoever put it there shall not keep anybody from looking further. */
+    if (errno == EPROTOTYPE) return 1;
+    if (errno != ECONNREFUSED) return -errno;
   }
   return 0;
 }

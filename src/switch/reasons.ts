@@ -31,7 +31,7 @@ export const REASONS = {
   excluded: 'An include or exclude rule keeps this connection on TCP, on this side or on the peer’s.',
   'not-local': 'No SAN service provider serves the other address: it is not one of this host.',
   'no-listener': 'Nobody listens at the address on this host, as far as the kernel says.',
-  'no-companion': 'The listener is there, but its process does not run the switch.',
+  'no-companion': 'Nobody who listens there runs the switch, or nobody listens there at all.',
   'uid-not-allowed': 'The listener belongs to another user, who is not on the allow list.',
   'uid-mismatch': 'The companion listener and the TCP listener do not belong to the same user.',
   'listener-busy': 'The listener did not answer in time, or its accept queue is full.',

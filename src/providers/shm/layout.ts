@@ -11,7 +11,7 @@ export const LINK_HEADER_BYTES = 4096;
 /** Where the control lines of direction 0 begin, and bytes from one direction's to the other's. */
 export const CONTROL_OFFSET = 256;
 export const CONTROL_STRIDE = 512;
-/** The four control words of a direction, each on a line of its own; bytes from the direction's start. */
+/** The control words of a direction, in lines of their own, but WANTED, which WAITING goes with; bytes from its start. */
 export const CONTROL_TAIL = 0;
 export const CONTROL_HEAD = 128;
 export const CONTROL_SLEEPING = 256;
