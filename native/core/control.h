@@ -12,7 +12,7 @@
 #define SD_CONTROL_NAME_MAX 107
 #define SD_CONTROL_PACKET_MAX 512
 #define SD_CONTROL_ANNOUNCEMENTS 16
-#define SD_CONTROL_PROBES 3
+#define SD_CONTROL_PROBES 2
 #define SD_CONTROL_BELL 0x42 /* a packet of this one byte is the doorbell */
 
 typedef struct sd_credentials {

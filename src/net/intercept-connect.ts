@@ -48,9 +48,20 @@ function intercepted(context: ConnectContext, original: Connect, family: 4 | 6):
   return function connect(this: TcpHandle, ...args) {
     const reason = begin(context, { tcp: this, args, original, family });
     if (reason === null) return 0;
+    if (reason === 'no-companion') noteSuccess(context, args);
     const result = original.apply(this, args);
     if (result === 0) context.routes.openTcp(this, reason, 'connect', () => sockaddrFromText(family, args[1], args[2]));
     return result;
+  };
+}
+
+/** A listener that answers on TCP is worth remembering; a port where nobody answers may have a better one in a moment. */
+function noteSuccess(context: ConnectContext, [req, address, port]: Parameters<Connect>): void {
+  const { oncomplete } = req;
+  if (typeof oncomplete !== 'function' || context.port.remembers(address, port)) return;
+  req.oncomplete = function complete(this: unknown, status, ...rest) {
+    if (status === 0) context.port.provenPlain(address, port);
+    oncomplete.call(this, status, ...rest);
   };
 }
 

@@ -83,6 +83,9 @@ export interface Listening {
 export interface SwitchPort {
   /** Why a connect to there would stay on TCP, if that is known without asking anybody; null: ask `connect`. */
   known(address: string, port: number): RouteReason | null;
+  /** `known` said 'no-companion', and TCP has connected: the listener is there, and plain. */
+  remembers(address: string, port: number): boolean;
+  provenPlain(address: string, port: number): void;
   /** A reason means: stay on TCP, at once. */
   connect(request: ConnectRequest): RouteReason | ConnectAttempt;
   listen(request: ListenRequest): Listening;

@@ -57,7 +57,13 @@ const NO_DRIVER = { reason: 'addon-unavailable' as const, detail: '' };
 function installOff(off: { reason: RouteReason; detail: string }, observer: Observer): Started {
   const { reason, detail } = off;
   const listening = { reason, close: nothing };
-  const port: SwitchPort = { known: () => reason, connect: () => reason, listen: () => listening };
+  const port: SwitchPort = {
+    known: () => reason,
+    remembers: () => true,
+    provenPlain: nothing,
+    connect: () => reason,
+    listen: () => listening,
+  };
   const result = install(port, { hold: nothing, observer });
   return { net: result.ok ? result.net : null, sw: null, reason, detail };
 }
@@ -90,6 +96,8 @@ function makeSwitch({ config, observer }: StartInput, driver: ProxyDriver, tcpip
 function makePort(sw: Switch, tcpip: TcpipProvider): SwitchPort {
   return {
     known: (address, port) => sw.known(address, port),
+    remembers: (address, port) => sw.remembers(address, port),
+    provenPlain: (address, port) => sw.provenPlain(address, port),
     connect(request) {
       const tcp = tcpip.adopt(request.tcp, request.remote.sa_family);
       const result = sw.connect({

@@ -120,8 +120,18 @@ export class Switch implements ConnectHost, AcceptHost, ProvidersHost {
     const name = makeSockaddr(address.includes(':') ? AF_INET6 : AF_INET, address, port);
     const provider = this.#providers?.find(name) ?? null;
     if (provider === null || provider.mayReach(name)) return null;
-    // Not remembered: asking again costs as little, and finds a listener that has appeared meanwhile.
+    // Not remembered before TCP has found somebody there: who is told that nobody listens may soon ask again.
     return this.#options.admits(address, port, 'connect') ? 'no-companion' : 'excluded';
+  }
+
+  /** Whether a connect to there needs to ask nobody. */
+  remembers(address: string, port: number): boolean {
+    return this.#negative.get(address, port) !== null;
+  }
+
+  /** A listener that is not announced has answered on TCP: for a while nobody needs to ask again. */
+  provenPlain(address: string, port: number): void {
+    this.#negative.set(address, port, 'no-companion');
   }
 
   #connect(request: ConnectRequest): RouteReason | ConnectAttempt {

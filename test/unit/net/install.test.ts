@@ -16,6 +16,8 @@ import { installMemorySwitch } from './support/memory-switch.js';
 
 const OFF: SwitchPort = {
   known: () => 'switch-off',
+  remembers: () => true,
+  provenPlain: () => undefined,
   connect: () => 'switch-off',
   listen: () => ({ reason: 'switch-off', close: () => undefined }),
 };

@@ -248,6 +248,21 @@ describe('what next to nothing tells ahead of a connect', () => {
     assert.equal(sw.known('127.0.0.1', 8081), 'excluded');
   });
 
+  test('one that has answered on TCP is not asked about again for a while', () => {
+    const harness = startHarness();
+    const { sw, san } = harness;
+    san.hint = () => false;
+    assert.equal(sw.remembers('127.0.0.1', 8080), false);
+    sw.provenPlain('127.0.0.1', 8080);
+    assert.equal(sw.remembers('127.0.0.1', 8080), true);
+    assert.equal(sw.known('127.0.0.1', 8080), 'no-companion');
+    assert.equal(asked(san), 0);
+    harness.clockMs += 1001;
+    assert.equal(sw.remembers('127.0.0.1', 8080), false);
+    sw.known('127.0.0.1', 8080);
+    assert.equal(asked(san), 1);
+  });
+
   test('an address that no provider serves is not asked about: connect() knows better why', () => {
     const { sw, san } = startHarness();
     san.hint = () => false;

@@ -29,6 +29,14 @@ export class MemorySwitch implements SwitchPort {
     return this.enabled ? null : 'switch-off';
   }
 
+  remembers(): boolean {
+    return true;
+  }
+
+  provenPlain(): void {
+    // It asks nobody.
+  }
+
   connect(request: ConnectRequest): RouteReason | ConnectAttempt {
     if (!this.enabled) return 'switch-off';
     const listener = this.find(request.remote);
