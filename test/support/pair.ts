@@ -1,4 +1,5 @@
 // A server program and a client program that talk to each other: the unit of most integration tests.
+import { setTimeout as delay } from 'node:timers/promises';
 import type { PairLogs } from './log.js';
 import { type Finished, Program, type Switching } from './program.js';
 
@@ -39,6 +40,8 @@ export const runPair = async (
       env: { ...pair.env, ...pair.clientEnv },
     });
     const clientResult = await client.succeeded();
+    // The ends of its connections reach the server by themselves: it is not to be stopped in the middle of them.
+    await delay(60);
     const serverResult = await server.stopped();
     return {
       server: serverResult,
