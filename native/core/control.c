@@ -86,9 +86,7 @@ int sd_control_announced(const char *prefix, size_t prefix_length, int *probe) {
     if (error != 0) return error;
     /* A datagram socket may be connected again and again, and whom it is connected to does not hear of it. */
     if (connect(*probe, (struct sockaddr *)&address, size) == 0) return 1;
-    /* A socket of another kind has the name: whoever put it there shall not keep anybody from looking further. */
-    if (errno == EPROTOTYPE) return 1;
-    if (errno != ECONNREFUSED) return -errno;
+    if (errno != ECONNREFUSED) return -errno; /* abstract names are looked up by kind: another kind's cannot be in the way */
   }
   return 0;
 }

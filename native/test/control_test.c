@@ -48,10 +48,14 @@ static void announcements(void) {
   CHECK(sockets[0] >= 0);
   for (int i = 0; i < SD_CONTROL_ANNOUNCEMENTS; i++) close(sockets[i]);
   CHECK_EQUAL(sd_control_announced(prefix, length, &probe), 0);
-  prefix[length] = '0'; /* a socket of another kind under such a name hides nobody */
+  prefix[length] = '0'; /* a socket of another kind under such a name says nothing, and hides nobody */
   int other = sd_control_listen(prefix, length + 1, 1);
   CHECK(other >= 0);
+  CHECK_EQUAL(sd_control_announced(prefix, length, &probe), 0);
+  sockets[0] = sd_control_announce(prefix, length);
+  CHECK(sockets[0] >= 0);
   CHECK_EQUAL(sd_control_announced(prefix, length, &probe), 1);
+  close(sockets[0]);
   close(other);
   CHECK_EQUAL(sd_control_announced("", 0, &probe), -EINVAL);
   CHECK_EQUAL(sd_control_announce(prefix, SD_CONTROL_NAME_MAX), -ENAMETOOLONG);

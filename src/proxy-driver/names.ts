@@ -7,7 +7,7 @@ export function companionName(cookie: bigint, n: number): string {
 
 /**
  * What listeners on a TCP port announce themselves under; a number follows. That nobody on a port is on the SAN costs a
- * connector three system calls that way; asking the kernel and the companion needs a bound socket first.
+ * connector two system calls that way; asking the kernel and the companion needs a bound socket first.
  */
 export function announcementPrefix(port: number): string {
   return `sockets-direct/1/port/${port}.`;
