@@ -78,7 +78,7 @@ for (const switching of ROUTES) {
   });
 }
 
-test('a client that was there before its listener is on the SAN as soon as that is', { skip: plainOnly }, async (t) => {
+test('a client that was there before its listener is on the SAN soon after that is', { skip: plainOnly }, async (t) => {
   const probe = createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');
   const { port } = probe.address() as AddressInfo;
