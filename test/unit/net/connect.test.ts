@@ -191,7 +191,7 @@ describe('how a connect is answered', () => {
     assert.equal(route?.local?.sin_port, socket.localPort);
     assert.equal(route?.remote?.sin_port, port);
     assert.equal(route?.peer?.pid, process.pid);
-    await delay(5);
+    await delay(30);
     const live = [...bench.net.routes.live()];
     assert.deepEqual(live.map(({ role, carrier }) => `${role} ${carrier}`).sort(), ['accept san', 'connect san']);
     assert.equal(new Set(live.map(({ id }) => id)).size, 2);
@@ -281,7 +281,7 @@ describe('how a connect is given up', () => {
     };
     try {
       const socket = connect(port, '127.0.0.1');
-      await delay(5);
+      await delay(30);
       socket.destroy();
       let reset = 0;
       const session = { reset: () => reset++ };
@@ -313,7 +313,7 @@ describe('references', () => {
     useSan('connect');
     const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
     await once(socket, 'connect');
-    await delay(5);
+    await delay(30);
     // The server's end reads as well.
     assert.equal(bench.san.held, 2);
     socket.unref();
@@ -323,11 +323,11 @@ describe('references', () => {
     socket.on('data', () => undefined);
     socket.end('x');
     await once(socket, 'end');
-    await delay(5);
+    await delay(30);
     assert.equal(bench.san.held, 0);
-    await delay(5);
+    await delay(30);
     socket.destroy();
-    await delay(5);
+    await delay(30);
   });
 
   test('unref before connected carries over', async () => {
@@ -335,10 +335,10 @@ describe('references', () => {
     const socket = connect(port, '127.0.0.1');
     socket.unref();
     await once(socket, 'connect');
-    await delay(5);
+    await delay(30);
     assert.equal(bench.san.held, 1, 'only the server’s end');
     socket.destroy();
-    await delay(5);
+    await delay(30);
   });
 
   test('a pending write holds it even unreferenced', async () => {
@@ -352,7 +352,7 @@ describe('references', () => {
     let written = false;
     socket.write(Buffer.alloc(50_000), () => (written = true));
     assert.equal(bench.san.held, 1);
-    while (!written) await delay(5);
+    while (!written) await delay(30);
     assert.equal(bench.san.held, 1, 'now the server reads');
     socket.destroy();
     await close(sink);
