@@ -134,6 +134,11 @@ export function notes(rows, floors) {
         lines.push(`${row.name}, ${what}: tcp ${number(tcp)} µs, san ${number(san)} µs, ${times(tcp / san)}`);
       }
     }
+    if (row.name === 'wake') {
+      const of = ([adapter, runs]) => `${adapter} ${number(median(runs.map((run) => run.uncompiled.p50)))} µs`;
+      const all = Object.entries(row.runs).map(of).join(', ');
+      lines.push(`${row.name}, after two hundred messages, most code not compiled yet: ${all}`);
+    }
     const nagle = (row.runs.tcp ?? []).flatMap((run) => (run.nagle === undefined ? [] : [run.nagle]));
     if (nagle.length > 0) {
       lines.push(`${row.name}, tcp without TCP_NODELAY (Node's default): ${number(median(nagle))} ${row.unit}`);

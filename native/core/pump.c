@@ -38,16 +38,22 @@ static bool is_finished(const sd_pump_link *link) {
   return (int32_t)(link->state[SD_STATE_RX_HEAD] - link->final_tail) >= 0;
 }
 
-/* The rings were emptied, or the program sent: from now on an answer may come. */
+/*
+ * The rings were emptied, or the program sent: from now on an answer may come. Not soon, if all was quiet for long: the
+ * peer sleeps, and is woken on the very core that it was rung from as a rule. Whoever looks there keeps it from answering.
+ */
 static void begin_quiet(sd_pump *pump, sd_pump_quiet quiet) {
+  uint64_t now = pump->clock();
   pump->quiet = quiet;
-  pump->quiet_since = pump->clock();
+  pump->lull = now - pump->quiet_since > SD_PUMP_LULL_NS;
+  pump->quiet_since = now;
   pump->fresh = true;
   pump->looked = false;
   if (quiet == SD_PUMP_AFTER_DRAIN) pump->rang = pump->failed = false;
 }
 
 static void become_awake(sd_pump *pump) {
+  pump->told = false;
   if (pump->awake) return;
   pump->awake = true;
   for (size_t i = 0; i < pump->count; i++) sd_ring_clear_sleeping(pump->links[i]->rx);
@@ -68,8 +74,7 @@ static bool fall_asleep(sd_pump *pump) {
     for (size_t i = 0; i < pump->count; i++) sd_ring_clear_sleeping(pump->links[i]->rx);
     return false;
   }
-  pump->awake = false;
-  pump->looked = false;
+  pump->awake = pump->looked = false;
   pump->stats.sleeps++;
   return true;
 }
@@ -90,6 +95,7 @@ int sd_pump_add(sd_pump *pump, sd_pump_link *link) {
   become_awake(pump);
   sd_ring_clear_sleeping(link->rx);
   begin_quiet(pump, SD_PUMP_AFTER_DRAIN);
+  pump->lull = false; /* a new link is a reason to expect something */
   return 0;
 }
 
@@ -113,10 +119,21 @@ void sd_pump_rang(sd_pump *pump) {
   pump->stats.bells_sent++;
 }
 
+/* This quiet period's window: for how long to look. */
+static void begin_looking(sd_pump *pump) {
+  /* Not fresh: a doorbell that brought nothing. It must neither make us spin nor teach the policy anything. */
+  pump->window = pump->fresh && !pump->lull ? sd_spin_begin(&pump->spin[pump->quiet]) : 0;
+  pump->looked = true;
+  pump->fresh = false;
+  if (pump->window != 0) pump->stats.spins++;
+}
+
 void sd_pump_wake(sd_pump *pump) {
-  if (pump->max_spin == 0) return;
+  if (pump->awake || pump->max_spin == 0) return;
   begin_quiet(pump, SD_PUMP_AFTER_SEND);
-  become_awake(pump);
+  begin_looking(pump);
+  if (pump->window != 0) become_awake(pump);
+  else pump->told = true;
 }
 
 /* One call of the program's drain. false: no progress, or the link is gone. */
@@ -203,13 +220,7 @@ static void note_found(sd_pump *pump, uint64_t now) {
 /* Nothing to drain. true: work turned up within this turn. Else either awake for another turn, or asleep. */
 static bool rest(sd_pump *pump, bool inline_allowed) {
   uint64_t now = pump->clock();
-  if (!pump->looked) {
-    /* Not fresh: a doorbell that brought nothing. It must neither make us spin nor teach the policy anything. */
-    pump->looked = true;
-    pump->window = pump->fresh ? sd_spin_begin(&pump->spin[pump->quiet]) : 0;
-    pump->fresh = false;
-    if (pump->window != 0) pump->stats.spins++;
-  }
+  if (!pump->looked) begin_looking(pump);
   uint64_t deadline = pump->quiet_since + pump->window;
   if (now < deadline && inline_allowed && pump->inline_ns != 0 && (pump->pressed == NULL || !pump->pressed(pump->context))) {
     uint64_t until = now + pump->inline_ns;
@@ -260,4 +271,9 @@ void sd_pump_bell(sd_pump *pump, sd_pump_link *link) {
     if (!drain_once(pump, link)) break;
   begin_quiet(pump, SD_PUMP_AFTER_DRAIN);
   pump->running = false;
+}
+
+void sd_pump_served(sd_pump *pump) {
+  if (!pump->awake || pump->running || !pump->lull || any_work(pump)) return;
+  rest(pump, false);
 }

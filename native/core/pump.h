@@ -6,8 +6,8 @@
  *   - gives a clock (monotonic nanoseconds) and a `drain` that has the owner's program consume one run of messages.
  * `drain` may add and remove links, also the one it is called for.
  *
- *            wake, bell, add                        window over, flags set, fence, looked again: nothing
- *   ASLEEP ------------------> AWAKE (own sleeping flags 0) ------------------> ASLEEP (own sleeping flags 1)
+ *            bell, add, wake if looking pays        window over, flags set, fence, looked again: nothing
+ *   ASLEEP ------------------------> AWAKE (own sleeping flags 0) ------------> ASLEEP (own sleeping flags 1)
  *
  * A peer may write anything into the shared words at any time. The pump only compares them with private numbers, so
  * the worst it can be told is that there is work when there is none: then `drain` makes no progress, and after
@@ -27,6 +27,7 @@
 #define SD_PUMP_STALL_MAX 64u     /* calls without progress, one per turn, before a link is given up */
 #define SD_PUMP_INLINE_NS 5000u   /* looking inside one turn, so that most looks need no system call */
 #define SD_PUMP_BUSY_TURN_NS 30000u /* a turn in which others worked that long is not the time to look inline */
+#define SD_PUMP_LULL_NS 500000u     /* nothing to do for so long: the peers sleep as well, and looking finds no answer in time */
 
 /* The private words that the consumer's side keeps for a link; TypeScript writes them, the pump reads. */
 enum { SD_STATE_RX_HEAD = 0, SD_STATE_TX_WAITING = 1, SD_STATE_TX_WANTED = 2, SD_STATE_WORDS = 16 };
@@ -71,6 +72,8 @@ typedef struct sd_pump {
   bool awake;            /* own sleeping flags are 0, the loop must not block */
   bool looked;           /* this quiet period has begun: work that is found now was found by looking */
   bool fresh;            /* quiet_since is new: nothing has been looked for since */
+  bool lull;             /* before quiet_since nothing had happened for SD_PUMP_LULL_NS */
+  bool told;             /* asleep, and stays so: no use in calling sd_pump_wake again before the next event */
   bool running;
   bool rang;             /* a peer had to be woken since the last drain */
   bool failed;           /* looking was in vain since the last drain */
@@ -91,11 +94,17 @@ void sd_pump_end(sd_pump *pump, sd_pump_link *link);
 /* A doorbell was rung: a peer slept. */
 void sd_pump_rang(sd_pump *pump);
 
-/* The program sent something: look for the answer. */
+/* The program sent something: look for the answer, if that promises anything. */
 void sd_pump_wake(sd_pump *pump);
 
 /* The link's control connection is readable: serve its rings at once. */
 void sd_pump_bell(sd_pump *pump, sd_pump_link *link);
+
+/*
+ * What sd_pump_bell was called for has been received: after a lull the pump falls asleep without another turn of the
+ * loop. Not before: a doorbell that is rung once it sleeps must not be taken for the one that woke it.
+ */
+void sd_pump_served(sd_pump *pump);
 
 /* One turn of the event loop: drain, look, perhaps fall asleep. Nothing to do if not awake. */
 void sd_pump_turn(sd_pump *pump);

@@ -36,7 +36,7 @@ typedef struct sd_isolate {
   uv_prepare_t keepalive; /* active: SAN sockets hold the loop */
   int64_t holds;
   sd_pump pump;
-  sd_region *block; /* [0]: awake, read by JavaScript */
+  sd_region *block; /* [0]: awake, or told that the program sends; read by JavaScript */
   sd_slots links;
   sd_slots listeners;
   sd_region *regions;
@@ -59,6 +59,7 @@ void sd_isolate_handle_closed(sd_isolate *isolate);
 int sd_loop_open(sd_isolate *isolate);
 void sd_loop_close(sd_isolate *isolate);
 void sd_loop_sync(sd_isolate *isolate); /* after anything that may have woken the pump or let it sleep */
+void sd_loop_say_awake(const sd_isolate *isolate); /* the pump is about to be woken */
 uint64_t sd_loop_clock(void);
 
 /* link.c, listener.c, watcher.c: stop everything without a callback */

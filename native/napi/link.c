@@ -131,6 +131,7 @@ static bool receive_packets(sd_link *link) {
     } else if (received == 1 && bytes[0] == SD_CONTROL_BELL) {
       link->isolate->pump.stats.bells++;
       if (passed >= 0) close(passed);
+      return true; /* rarely does anything follow, and then the loop comes back at once */
     } else {
       deliver_packet(link, bytes, (size_t)received, passed);
     }
@@ -146,10 +147,14 @@ static void on_readable(uv_poll_t *poll, int status, int events) {
   sd_link *link = poll->data;
   sd_isolate *isolate = link->isolate;
   (void)events;
-  if (link->pump.attached) sd_pump_bell(&isolate->pump, &link->pump);
+  if (link->pump.attached) {
+    sd_loop_say_awake(isolate);
+    sd_pump_bell(&isolate->pump, &link->pump);
+  }
   bool found = receive_packets(link);
   if (status < 0 && !found) report_closed(link, status);
   else if (status < 0 && !link->closed && !link->reported && !link->ended) uv_poll_start(poll, UV_READABLE, on_readable);
+  sd_pump_served(&isolate->pump);
   sd_loop_sync(isolate);
 }
 
@@ -257,7 +262,10 @@ static napi_value control_link_bell(napi_env env, napi_callback_info info) {
   sd_isolate *isolate = sd_arguments(env, info, 1, arguments);
   if (isolate == NULL || !sd_take_int(env, arguments[0], &number)) return NULL;
   sd_link *link = sd_slots_get(&isolate->links, number);
-  if (link != NULL && sd_control_bell(link->fd) != 0) sd_pump_rang(&isolate->pump);
+  if (link == NULL || sd_control_bell(link->fd) == 0) return NULL;
+  sd_pump_rang(&isolate->pump);
+  sd_pump_wake(&isolate->pump);
+  sd_loop_sync(isolate);
   return NULL;
 }
 

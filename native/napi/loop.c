@@ -63,11 +63,16 @@ void sd_loop_close(sd_isolate *isolate) {
   uv_close((uv_handle_t *)&isolate->keepalive, on_handle_closed);
 }
 
+static void say(const sd_isolate *isolate, bool awake) {
+  if (isolate->block != NULL && isolate->block->memory != NULL) *(int32_t *)isolate->block->memory = awake;
+}
+
+void sd_loop_say_awake(const sd_isolate *isolate) { say(isolate, true); }
+
 void sd_loop_sync(sd_isolate *isolate) {
   if (!isolate->loop_open) return;
   sd_pump *pump = &isolate->pump;
-  if (isolate->block != NULL && isolate->block->memory != NULL)
-    *(int32_t *)isolate->block->memory = pump->awake || pump->max_spin == 0;
+  say(isolate, pump->awake || pump->told || pump->max_spin == 0);
   if (pump->awake == isolate->turning) return;
   isolate->turning = pump->awake;
   if (pump->awake) {

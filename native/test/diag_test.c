@@ -61,6 +61,9 @@ static void agrees(sd_netlink *netlink, const char *from, const char *to, uint16
     CHECK(accepted >= 0);
     /* With the connection there, the 4-tuple names it, which is not a listener. */
     CHECK_EQUAL(sd_diag_find(netlink, &remote, port, &local, local_port, &answer), -ENOENT);
+    /* Reset, not closed: a TIME_WAIT would be found instead of the listener if the client's port came up again. */
+    struct linger reset = {.l_onoff = 1};
+    CHECK_EQUAL(setsockopt(accepted, SOL_SOCKET, SO_LINGER, &reset, sizeof reset), 0);
     close(accepted);
   }
   close(fd);

@@ -107,6 +107,7 @@ static void *run(void *argument) {
     if (result > 0) {
       sd_pump_bell(&self->pump, &self->link);
       while (sd_control_receive(self->fd, packet, sizeof packet, &passed) == 1) continue;
+      sd_pump_served(&self->pump);
     }
     produce(self); /* the program may write at any time, not only when it was just given something */
     sd_pump_turn(&self->pump);

@@ -97,7 +97,7 @@ export interface LinkAddon {
    * connector's (writes direction 0). Returns the private block of 16 words, see {@link LINK_STATE}
    */
   linkAttach(link: number, memory: ArrayBuffer, role: 0 | 1, ringBytes: number, drain: () => void): ArrayBuffer;
-  /** Sends the doorbell. */
+  /** Sends the doorbell, and does what {@link LoopAddon.wake} does. */
   linkBell(link: number): void;
   /** Closes the control connection now; no callback follows. The memory is released separately. */
   linkClose(link: number): number;
@@ -107,7 +107,7 @@ export interface LinkAddon {
 export interface LoopAddon {
   /** The block of 16 words of this isolate, see {@link ISOLATE_AWAKE}. */
   isolate(): ArrayBuffer;
-  /** The program sent something while the loop was not looking: look for the answer. */
+  /** The program sent something while the loop was not looking: look for the answer, if that promises anything. */
   wake(): void;
   /** Most microseconds to look before sleeping, 0 to 200. */
   setSpin(maxMicroseconds: number): void;

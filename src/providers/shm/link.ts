@@ -31,13 +31,13 @@ export const SEND_GONE = 2;
 
 /** Messages taken in one run at most, so that a peer that never stops cannot keep the loop. */
 const RUN_MESSAGES_MAX = 8192;
-/** Below this many bytes a loop beats the call. */
-const COPY_LOOP_BYTES_MAX = 32;
+/** Up to this many bytes a loop beats the call. */
+const COPY_LOOP_BYTES_MAX = 64;
 
 /** What a link needs of the provider. */
 export interface LinkHost {
   readonly addon: Addon;
-  /** Word 0 of the isolate's block: the event loop is awake. */
+  /** Word 0 of the isolate's block: the event loop is awake, or knows already that the program sends. */
   readonly awake: Int32Array;
   /** Most bytes that a link may leave to its peer at exit (D7). */
   readonly spillBytesMax: number;
@@ -239,15 +239,12 @@ export class Link {
     if (!this.open || this.gone) return;
     this.unanswered = false;
     if (this.#state[1] !== 0 && this.#flush()) return;
-    this.#read();
-  }
-
-  #read(): void {
-    if (this.open) this.#run(this.#reader); // the flush may have ended it
+    this.#run(this.#reader);
   }
 
   /** Takes one run of messages of one connection, or one record of another kind. */
   #run(source: RecordSource): void {
+    if (!this.open) return; // the flush may have ended it
     const found = source.next();
     if (found === RECORD_NONE) {
       this.#give(source);
