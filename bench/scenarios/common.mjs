@@ -26,6 +26,9 @@ export function ignoreReset(error) {
   if (error.code !== 'ECONNRESET' && error.code !== 'EPIPE') throw error;
 }
 
+/** Where connections are what is measured: ask for the route of one in so many; the question costs something too. */
+export const PROVE_EVERY = 16;
+
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** The latency block of a run's record. */

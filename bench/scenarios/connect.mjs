@@ -5,10 +5,7 @@
  */
 import net from 'node:net';
 import { Histogram } from '../histogram.mjs';
-import { ignoreReset, latency, listen } from './common.mjs';
-
-/** Ask for the route of one connection in so many; the question costs something too. */
-const PROVE_EVERY = 16;
+import { ignoreReset, latency, listen, PROVE_EVERY } from './common.mjs';
 
 /** @type {import('./index.mjs').Scenario} */
 export const connect = {

@@ -44,14 +44,25 @@ int sd_control_listen(const char *name, size_t name_length, int backlog) {
   return fd;
 }
 
-/* `prefix` and a number below 100 as a name. */
-static int numbered_address(const char *prefix, size_t length, int n, struct sockaddr_un *address, socklen_t *size) {
+static size_t put_number(char *at, unsigned number) {
+  char digits[10];
+  size_t count = 0;
+  do digits[count++] = (char)('0' + number % 10);
+  while ((number /= 10) != 0);
+  for (size_t i = 0; i < count; i++) at[i] = digits[count - 1 - i];
+  return count;
+}
+
+/* "<prefix><port>.<n>" as a name. */
+static int announced_name(const char *prefix, uint16_t port, unsigned n, struct sockaddr_un *address, socklen_t *size) {
   char name[SD_CONTROL_NAME_MAX];
+  size_t length = strlen(prefix);
   if (length == 0) return -EINVAL;
-  if (length + 2 > sizeof name) return -ENAMETOOLONG;
+  if (length + sizeof "65535.15" > sizeof name) return -ENAMETOOLONG;
   memcpy(name, prefix, length);
-  if (n >= 10) name[length++] = (char)('0' + n / 10);
-  name[length++] = (char)('0' + n % 10);
+  length += put_number(name + length, port);
+  name[length++] = '.';
+  length += put_number(name + length, n);
   return abstract_address(name, length, address, size);
 }
 
@@ -60,29 +71,29 @@ static int datagram(void) {
   return fd < 0 ? -errno : fd;
 }
 
-int sd_control_announce(const char *prefix, size_t prefix_length) {
+int sd_control_announce(const char *prefix, uint16_t port) {
   int fd = datagram();
   if (fd < 0) return fd;
   int error = -EADDRINUSE;
-  for (int n = 0; n < SD_CONTROL_ANNOUNCEMENTS && error == -EADDRINUSE; n++) {
+  for (unsigned n = 0; n < SD_CONTROL_ANNOUNCEMENTS && error == -EADDRINUSE; n++) {
     struct sockaddr_un address;
     socklen_t size;
-    error = numbered_address(prefix, prefix_length, n, &address, &size);
+    error = announced_name(prefix, port, n, &address, &size);
     if (error == 0 && bind(fd, (struct sockaddr *)&address, size) != 0) error = -errno;
   }
   return error == 0 ? fd : closed_with(fd, -error);
 }
 
-int sd_control_announced(const char *prefix, size_t prefix_length, int *probe) {
+int sd_control_announced(const char *prefix, uint16_t port, int *probe) {
   if (*probe < 0) {
     int fd = datagram();
     if (fd < 0) return fd;
     *probe = fd;
   }
-  for (int n = 0; n < SD_CONTROL_PROBES; n++) {
+  for (unsigned n = 0; n < SD_CONTROL_PROBES; n++) {
     struct sockaddr_un address;
     socklen_t size;
-    int error = numbered_address(prefix, prefix_length, n, &address, &size);
+    int error = announced_name(prefix, port, n, &address, &size);
     if (error != 0) return error;
     /* A datagram socket may be connected again and again, and whom it is connected to does not hear of it. */
     if (connect(*probe, (struct sockaddr *)&address, size) == 0) return 1;

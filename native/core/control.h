@@ -25,16 +25,16 @@ typedef struct sd_credentials {
 int sd_control_listen(const char *name, size_t name_length, int backlog);
 
 /*
- * The first free name of `prefix` 0 to SD_CONTROL_ANNOUNCEMENTS - 1, taken by a socket that nobody ever reads: that
- * the name is there is all it says. The socket, or a negative errno (-EADDRINUSE: all are taken).
+ * The first free name of "<prefix><port>.0" to ".15" (SD_CONTROL_ANNOUNCEMENTS), taken by a socket that nobody ever
+ * reads: that the name is there is all it says. The socket, or a negative errno (-EADDRINUSE: all are taken).
  */
-int sd_control_announce(const char *prefix, size_t prefix_length);
+int sd_control_announce(const char *prefix, uint16_t port);
 
 /*
- * Is one of the first SD_CONTROL_PROBES names of `prefix` there? 1, 0, or a negative errno. *probe: -1 at first; a
+ * Is one of the first SD_CONTROL_PROBES names of a port there? 1, 0, or a negative errno. *probe: -1 at first; a
  * socket that is kept for the next question and is the caller's to close. Says nothing about who took the name.
  */
-int sd_control_announced(const char *prefix, size_t prefix_length, int *probe);
+int sd_control_announced(const char *prefix, uint16_t port, int *probe);
 
 /* A connected socket, or a negative errno: -ECONNREFUSED nobody listens, -EAGAIN its accept queue is full. */
 int sd_control_connect(const char *name, size_t name_length);

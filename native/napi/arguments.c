@@ -54,8 +54,11 @@ bool sd_take_port(napi_env env, napi_value value, uint16_t *out) {
 
 bool sd_take_text(napi_env env, napi_value value, char *out, size_t capacity) {
   size_t length = 0;
-  if (napi_get_value_string_utf8(env, value, NULL, 0, &length) != napi_ok) return refuse(env, "a string was expected");
-  if (length < capacity) return napi_get_value_string_utf8(env, value, out, capacity, &length) == napi_ok;
+  if (napi_get_value_string_utf8(env, value, out, capacity, &length) != napi_ok)
+    return refuse(env, "a string was expected");
+  /* What is cut may end a few bytes short of the buffer's end, since no character is cut in two. */
+  if (length + 4 < capacity) return true;
+  if (napi_get_value_string_utf8(env, value, NULL, 0, &length) == napi_ok && length < capacity) return true;
   napi_throw_range_error(env, "ERR_OUT_OF_RANGE", "the string is too long");
   return false;
 }

@@ -168,27 +168,31 @@ static napi_value control_unlisten(napi_env env, napi_callback_info info) {
 }
 
 static napi_value control_announce(napi_env env, napi_callback_info info) {
-  napi_value arguments[2];
+  napi_value arguments[3];
   char prefix[SD_CONTROL_NAME_MAX + 1];
   int32_t number;
-  sd_isolate *isolate = sd_arguments(env, info, 2, arguments);
+  uint16_t port;
+  sd_isolate *isolate = sd_arguments(env, info, 3, arguments);
   if (isolate == NULL || !sd_take_int(env, arguments[0], &number) ||
-      !sd_take_text(env, arguments[1], prefix, sizeof prefix))
+      !sd_take_text(env, arguments[1], prefix, sizeof prefix) || !sd_take_port(env, arguments[2], &port))
     return NULL;
   sd_listener *listener = sd_slots_get(&isolate->listeners, number);
   if (listener == NULL) return sd_give_int(env, -EBADF);
   if (listener->announcement >= 0) return sd_give_int(env, -EINVAL);
-  int fd = sd_control_announce(prefix, strlen(prefix));
+  int fd = sd_control_announce(prefix, port);
   if (fd >= 0) listener->announcement = fd;
   return sd_give_int(env, fd < 0 ? fd : 0);
 }
 
 static napi_value control_announced(napi_env env, napi_callback_info info) {
-  napi_value arguments[1];
+  napi_value arguments[2];
   char prefix[SD_CONTROL_NAME_MAX + 1];
-  sd_isolate *isolate = sd_arguments(env, info, 1, arguments);
-  if (isolate == NULL || !sd_take_text(env, arguments[0], prefix, sizeof prefix)) return NULL;
-  return sd_give_int(env, sd_control_announced(prefix, strlen(prefix), &isolate->probe));
+  uint16_t port;
+  sd_isolate *isolate = sd_arguments(env, info, 2, arguments);
+  if (isolate == NULL || !sd_take_text(env, arguments[0], prefix, sizeof prefix) ||
+      !sd_take_port(env, arguments[1], &port))
+    return NULL;
+  return sd_give_int(env, sd_control_announced(prefix, port, &isolate->probe));
 }
 
 static napi_value control_connect(napi_env env, napi_callback_info info) {

@@ -31,34 +31,36 @@ static void send_descriptors(int fd, const void *bytes, size_t length, unsigned 
 static void announcements(void) {
   char prefix[SD_CONTROL_NAME_MAX];
   snprintf(prefix, sizeof prefix, "sockets-direct-test-%d/", (int)getpid());
-  size_t length = strlen(prefix);
+  uint16_t port = 65535;
   int probe = -1, sockets[SD_CONTROL_ANNOUNCEMENTS];
-  CHECK_EQUAL(sd_control_announced(prefix, length, &probe), 0);
+  CHECK_EQUAL(sd_control_announced(prefix, port, &probe), 0);
   CHECK(probe >= 0 && (fcntl(probe, F_GETFD) & FD_CLOEXEC) != 0);
   int kept = probe;
   for (int i = 0; i < SD_CONTROL_ANNOUNCEMENTS; i++) {
-    sockets[i] = sd_control_announce(prefix, length);
+    sockets[i] = sd_control_announce(prefix, port);
     CHECK(sockets[i] >= 0);
-    CHECK_EQUAL(sd_control_announced(prefix, length, &probe), 1);
+    CHECK_EQUAL(sd_control_announced(prefix, port, &probe), 1);
   }
-  CHECK_EQUAL(sd_control_announce(prefix, length), -EADDRINUSE);
+  CHECK_EQUAL(sd_control_announce(prefix, port), -EADDRINUSE);
   close(sockets[0]); /* the others are still found, and the next takes the free name */
-  CHECK_EQUAL(sd_control_announced(prefix, length, &probe), 1);
-  sockets[0] = sd_control_announce(prefix, length);
+  CHECK_EQUAL(sd_control_announced(prefix, port, &probe), 1);
+  sockets[0] = sd_control_announce(prefix, port);
   CHECK(sockets[0] >= 0);
   for (int i = 0; i < SD_CONTROL_ANNOUNCEMENTS; i++) close(sockets[i]);
-  CHECK_EQUAL(sd_control_announced(prefix, length, &probe), 0);
-  prefix[length] = '0'; /* a socket of another kind under such a name says nothing, and hides nobody */
-  int other = sd_control_listen(prefix, length + 1, 1);
+  CHECK_EQUAL(sd_control_announced(prefix, port, &probe), 0);
+  char name[2 * SD_CONTROL_NAME_MAX]; /* a socket of another kind under such a name says nothing, and hides nobody */
+  int other = sd_control_listen(name, (size_t)snprintf(name, sizeof name, "%s%u.0", prefix, port), 1);
   CHECK(other >= 0);
-  CHECK_EQUAL(sd_control_announced(prefix, length, &probe), 0);
-  sockets[0] = sd_control_announce(prefix, length);
+  CHECK_EQUAL(sd_control_announced(prefix, port, &probe), 0);
+  sockets[0] = sd_control_announce(prefix, port);
   CHECK(sockets[0] >= 0);
-  CHECK_EQUAL(sd_control_announced(prefix, length, &probe), 1);
+  CHECK_EQUAL(sd_control_announced(prefix, port, &probe), 1);
   close(sockets[0]);
   close(other);
-  CHECK_EQUAL(sd_control_announced("", 0, &probe), -EINVAL);
-  CHECK_EQUAL(sd_control_announce(prefix, SD_CONTROL_NAME_MAX), -ENAMETOOLONG);
+  CHECK_EQUAL(sd_control_announced("", port, &probe), -EINVAL);
+  memset(prefix, 'x', sizeof prefix - 1);
+  prefix[sizeof prefix - 1] = 0;
+  CHECK_EQUAL(sd_control_announce(prefix, port), -ENAMETOOLONG);
   CHECK_EQUAL(probe, kept);
   close(probe);
 }

@@ -95,7 +95,7 @@ function patch(internals: NodeInternals, port: SwitchPort, options: NetOptions):
   };
   setHandleEnvironment(environment);
   watchTls(patches, internals.tlsWrap, taken, (handle) => pending.get(handle)?.divert('tls-client'));
-  interceptClose(patches, { internals, routes, pending, listeners });
+  interceptClose(patches, { internals, routes, pending, listeners, port });
   interceptListen(patches, { internals, port, routes, listeners });
   interceptConnect(patches, { internals, port, hold: options.hold, routes, taken, pending });
   Object.defineProperty(process, MARK, { value: true, configurable: true });

@@ -7,6 +7,7 @@ import type { Companion } from './intercept-listen.js';
 import type { NodeInternals } from './internals.js';
 import type { TcpHandle } from './node-shapes.js';
 import type { PatchSet } from './patch.js';
+import type { SwitchPort } from './port.js';
 import type { RouteTable } from './route.js';
 
 /** What hangs on TCP handles; one per installation. */
@@ -15,11 +16,12 @@ export interface CloseContext {
   readonly routes: RouteTable;
   readonly pending: ReadonlyMap<object, PendingConnect>;
   readonly listeners: ReadonlyMap<object, Companion>;
+  readonly port: SwitchPort;
 }
 
 /** Patches both ways to close a TCP handle. */
 export function interceptClose(patches: PatchSet, context: CloseContext): void {
-  const { pending, listeners, routes } = context;
+  const { pending, listeners } = context;
   const { prototype } = context.internals.TCP;
   patches.method<(this: TcpHandle, callback?: (() => void) | null) => void>(
     prototype,
@@ -32,7 +34,7 @@ export function interceptClose(patches: PatchSet, context: CloseContext): void {
           return;
         }
         listeners.get(this)?.close();
-        routes.closeTcp(this);
+        closeTcp(context, this);
         original.call(this, callback);
       },
   );
@@ -42,8 +44,19 @@ export function interceptClose(patches: PatchSet, context: CloseContext): void {
     (original) =>
       function reset(this: TcpHandle, callback) {
         const result = original.call(this, callback);
-        if (result === 0) routes.closeTcp(this);
+        if (result === 0) closeTcp(context, this);
         return result;
       },
   );
+}
+
+/**
+ * A listener that is not announced is known to be there, and plain, once a connection has carried something. The connect
+ * request's `oncomplete` would say so sooner; but V8 takes that for a constant of all requests, and replacing it in one
+ * made every first connect several microseconds slower.
+ */
+function closeTcp({ routes, port }: CloseContext, handle: TcpHandle): void {
+  const unproven = routes.closeTcp(handle);
+  if (unproven === null || (handle.bytesRead === 0 && handle.bytesWritten === 0)) return;
+  port.provenPlain(unproven.address, unproven.port);
 }

@@ -15,7 +15,7 @@ import type { TlsTaken } from './native-consumers.js';
 import type { ConnectReq, OwnerSocket, TcpHandle } from './node-shapes.js';
 import type { PatchSet } from './patch.js';
 import type { ConnectAttempt, ConnectRequest, Hold, SanConnection, SwitchPort } from './port.js';
-import type { RouteTable } from './route.js';
+import type { Destination, RouteTable } from './route.js';
 
 /** As it is at load: a program’s fake timers, put in place later, must not stop a connection. */
 const { setImmediate } = globalThis;
@@ -45,23 +45,24 @@ export function interceptConnect(patches: PatchSet, context: ConnectContext): vo
 }
 
 function intercepted(context: ConnectContext, original: Connect, family: 4 | 6): Connect {
-  return function connect(this: TcpHandle, ...args) {
-    const reason = begin(context, { tcp: this, args, original, family });
-    if (reason === null) return 0;
-    if (reason === 'no-companion') noteSuccess(context, args);
-    const result = original.apply(this, args);
-    if (result === 0) context.routes.openTcp(this, reason, 'connect', () => sockaddrFromText(family, args[1], args[2]));
+  // A connect that stays on TCP must not be slower for having come by here: no object, no closure, no second look.
+  return function connect(this: TcpHandle, req, address, port) {
+    let reason = refuse(context, this);
+    let unproven: Destination | null = null;
+    if (reason === null) {
+      const known = context.port.known(address, port);
+      if (known === null) reason = begin(context, { tcp: this, args: [req, address, port], original, family });
+      else {
+        reason = known.reason;
+        if (!known.remembered && reason === 'no-companion') unproven = { address, port };
+      }
+      if (reason === null) return 0;
+    }
+    const result = original.call(this, req, address, port);
+    if (result === 0 && context.routes.openTcp(this, reason, 'connect', unproven)) {
+      context.routes.tellTcp(this, reason, 'connect', sockaddrFromText(family, address, port));
+    }
     return result;
-  };
-}
-
-/** A listener that answers on TCP is worth remembering; a port where nobody answers may have a better one in a moment. */
-function noteSuccess(context: ConnectContext, [req, address, port]: Parameters<Connect>): void {
-  const { oncomplete } = req;
-  if (typeof oncomplete !== 'function' || context.port.remembers(address, port)) return;
-  req.oncomplete = function complete(this: unknown, status, ...rest) {
-    if (status === 0) context.port.provenPlain(address, port);
-    oncomplete.call(this, status, ...rest);
   };
 }
 
@@ -73,16 +74,17 @@ interface Call {
   readonly family: 4 | 6;
 }
 
-/** Starts an attempt; or the reason for which this connect stays on TCP. */
-function begin(context: ConnectContext, call: Call): RouteReason | null {
-  const { tcp } = call;
+/** Why a handle's connect must stay on TCP, wherever it goes; null: it need not. */
+function refuse(context: ConnectContext, tcp: TcpHandle): RouteReason | null {
   if (context.taken.has(tcp)) return 'tls-client';
   const owner = tcp[context.internals.ownerSymbol] as OwnerSocket | undefined;
   if (owner?._handle !== tcp) return 'handle-unsupported';
   // A second connect on the same handle is for libuv to refuse.
-  if (context.pending.has(tcp)) return 'handle-unsupported';
-  const known = context.port.known(call.args[1], call.args[2]);
-  if (known !== null) return known;
+  return context.pending.has(tcp) ? 'handle-unsupported' : null;
+}
+
+/** Starts an attempt; or the reason for which this connect stays on TCP. */
+function begin(context: ConnectContext, call: Call): RouteReason | null {
   const connect = new PendingConnect(context, call);
   const answer = context.port.connect(connect);
   if (typeof answer === 'string') return answer;
@@ -184,9 +186,11 @@ export class PendingConnect implements ConnectRequest {
 
   #continueOnTcp(reason: RouteReason, later = false): void {
     const { original, args } = this.#call;
+    const { routes } = this.#context;
     const result = original.apply(this.tcp, args);
-    if (result === 0) this.#context.routes.openTcp(this.tcp, reason, 'connect', () => this.remote);
-    else if (later) setImmediate(() => this.#report(result, this.tcp));
+    if (result === 0) {
+      if (routes.openTcp(this.tcp, reason, 'connect', null)) routes.tellTcp(this.tcp, reason, 'connect', this.remote);
+    } else if (later) setImmediate(() => this.#report(result, this.tcp));
     else this.#report(result, this.tcp);
   }
 

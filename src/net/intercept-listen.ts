@@ -71,7 +71,10 @@ function countAccepted(context: ListenContext, handle: ListenHandle, reason: () 
   const { TCP } = context.internals;
   const inner = handle.onconnection;
   const onConnection: OnConnection = function onconnection(this: unknown, status, client) {
-    if (status === 0 && client instanceof TCP) context.routes.openTcp(client, reason(), 'accept', () => null);
+    if (status === 0 && client instanceof TCP) {
+      const why = reason();
+      if (context.routes.openTcp(client, why, 'accept', null)) context.routes.tellTcp(client, why, 'accept', null);
+    }
     inner.call(this, status, client);
   };
   handle.onconnection = onConnection;

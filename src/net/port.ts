@@ -4,7 +4,7 @@
  */
 import type { SessionUser } from '../session/index.js';
 import type { SOCKADDR } from '../spi/index.js';
-import type { RouteReason } from '../switch/reasons.js';
+import type { KnownReason, RouteReason } from '../switch/reasons.js';
 import type { TcpHandle } from './node-shapes.js';
 
 /** Who is at the other end of a SAN connection. */
@@ -82,9 +82,8 @@ export interface Listening {
 /** The switch. */
 export interface SwitchPort {
   /** Why a connect to there would stay on TCP, if that is known without asking anybody; null: ask `connect`. */
-  known(address: string, port: number): RouteReason | null;
-  /** `known` said 'no-companion', and TCP has connected: the listener is there, and plain. */
-  remembers(address: string, port: number): boolean;
+  known(address: string, port: number): KnownReason | null;
+  /** `known` said 'no-companion' without remembering it, and a TCP connection to there has carried something. */
   provenPlain(address: string, port: number): void;
   /** A reason means: stay on TCP, at once. */
   connect(request: ConnectRequest): RouteReason | ConnectAttempt;

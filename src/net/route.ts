@@ -52,14 +52,23 @@ export interface RouteObserver {
   /** `id` as of {@link LiveConnection}. */
   sanOpened(id: number, role: Role, connection: SanConnection): void;
   sanClosed(id: number, bytesRead: number, bytesWritten: number): void;
-  /** A connect goes by TCP (it may still fail), or a TCP connection was accepted; `ends` costs more than the call. */
-  tcpOpened(role: Role, reason: RouteReason, ends: () => TcpEnds): void;
+  /** A connect goes by TCP (it may still fail), or a TCP connection was accepted. True: `tcpEnds` is wanted as well. */
+  tcpOpened(reason: RouteReason): boolean;
+  tcpEnds(role: Role, reason: RouteReason, ends: TcpEnds): void;
 }
 
-/** One per reason and role, shared by all connections that have them. */
+/** Where a connect goes. */
+export interface Destination {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** One per reason and role, shared by all connections that have them, but for those that have something to prove. */
 interface TcpRecord {
   readonly reason: RouteReason;
   readonly role: Role;
+  /** Where a plain listener would be proved by this connection. */
+  readonly unproven: Destination | null;
 }
 
 /** How far `routeOf` follows a socket to what it is built on: request → TLS socket → raw socket. */
@@ -104,27 +113,35 @@ export class RouteTable {
     this.#observer?.sanClosed(this.#idOf(handle), handle.bytesRead, handle.bytesWritten);
   }
 
-  openTcp(handle: TcpHandle, reason: RouteReason, role: Role, remote: () => SOCKADDR | null): void {
+  /** `unproven` comes back from {@link closeTcp}. True: {@link tellTcp} is wanted as well, which costs more. */
+  openTcp(handle: TcpHandle, reason: RouteReason, role: Role, unproven: Destination | null): boolean {
+    this.#tcp.set(handle, unproven === null ? this.#recordOf(reason, role) : { reason, role, unproven });
+    return this.#observer?.tcpOpened(reason) === true;
+  }
+
+  /** `remote`: where it is about to connect to; null: it is connected. */
+  tellTcp(handle: TcpHandle, reason: RouteReason, role: Role, remote: SOCKADDR | null): void {
+    const ends = { id: this.#idOf(handle), local: boundAddress(handle), remote: remote ?? peerAddress(handle) };
+    this.#observer?.tcpEnds(role, reason, ends);
+  }
+
+  #recordOf(reason: RouteReason, role: Role): TcpRecord {
     const records = this.#records[role];
     let record = records.get(reason);
     if (record === undefined) {
-      record = { reason, role };
+      record = { reason, role, unproven: null };
       records.set(reason, record);
     }
-    this.#tcp.set(handle, record);
-    this.#observer?.tcpOpened(role, reason, () => ({
-      id: this.#idOf(handle),
-      local: boundAddress(handle),
-      remote: remote() ?? peerAddress(handle),
-    }));
+    return record;
   }
 
-  closeTcp(handle: TcpHandle): void {
+  closeTcp(handle: TcpHandle): Destination | null {
     const record = this.#tcp.get(handle);
-    if (record === undefined) return;
+    if (record === undefined) return null;
     this.#tcp.delete(handle);
     const owner = handle[this.#internals.ownerSymbol];
     if (typeof owner === 'object' && owner !== null) this.#closed.set(owner, record);
+    return record.unproven;
   }
 
   /** Forgets everything; for tests. */

@@ -44,7 +44,7 @@ export class Counters {
   #closedRead = 0;
   #closedWritten = 0;
   #tcpOpened = 0;
-  readonly #tcpByReason = new Map<string, number>();
+  readonly #tcpByReason = new Map<string, { count: number }>();
   #linksOpened = 0;
   #linksClosed = 0;
   #linksLost = 0;
@@ -64,7 +64,9 @@ export class Counters {
   /** A connection is made by TCP, for this reason. */
   tcpOpened(reason: string): void {
     this.#tcpOpened++;
-    this.#tcpByReason.set(reason, (this.#tcpByReason.get(reason) ?? 0) + 1);
+    const of = this.#tcpByReason.get(reason);
+    if (of === undefined) this.#tcpByReason.set(reason, { count: 1 });
+    else of.count++;
   }
 
   linkOpened(): void {
@@ -78,10 +80,11 @@ export class Counters {
   }
 
   stats(live: LiveBytes, loop: LoopStats | null): Stats {
+    const byReason = Object.fromEntries([...this.#tcpByReason].map(([reason, { count }]) => [reason, count]));
     return {
       connections: {
         san: { opened: this.#sanOpened, open: this.#sanOpened - this.#sanClosed },
-        tcp: { opened: this.#tcpOpened, byReason: Object.fromEntries(this.#tcpByReason) },
+        tcp: { opened: this.#tcpOpened, byReason },
       },
       bytes: { read: this.#closedRead + live.read, written: this.#closedWritten + live.written },
       links: { opened: this.#linksOpened, open: this.#linksOpened - this.#linksClosed, lost: this.#linksLost },

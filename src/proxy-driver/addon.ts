@@ -74,9 +74,9 @@ export interface LinkAddon {
    * Takes the first free numbered name of `prefix` (at most 105 bytes, 16 names) for as long as the listener lives: a
    * word to connectors that listeners of this kind exist. 0 or -errno (-EADDRINUSE: all are taken; as good).
    */
-  announce(listener: number, prefix: string): number;
+  announce(listener: number, prefix: string, port: number): number;
   /** Whether one of the first few names of `prefix` is taken: 1, 0, or -errno. Anyone can take one. */
-  announced(prefix: string): number;
+  announced(prefix: string, port: number): number;
   /** A control connection: its descriptor, or -errno (-ECONNREFUSED nobody, -EAGAIN its queue is full). */
   connect(name: string): number;
   /** `out[0..2]` = uid, gid, pid of the peer when it connected (SO_PEERCRED). 0 or -errno. */

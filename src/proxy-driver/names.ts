@@ -6,12 +6,10 @@ export function companionName(cookie: bigint, n: number): string {
 }
 
 /**
- * What listeners on a TCP port announce themselves under; a number follows. That nobody on a port is on the SAN costs a
- * connector two system calls that way; asking the kernel and the companion needs a bound socket first.
+ * What listeners announce themselves under: this, the TCP port, a dot and a number. That nobody on a port is on the SAN
+ * costs a connector two system calls that way; asking the kernel and the companion needs a bound socket first.
  */
-export function announcementPrefix(port: number): string {
-  return `sockets-direct/1/port/${port}.`;
-}
+export const ANNOUNCEMENT_PREFIX = 'sockets-direct/1/port/';
 
 const PATTERN = /^sockets-direct\/1\/(\d{1,20})\.(\d{1,2})$/;
 

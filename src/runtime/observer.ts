@@ -44,10 +44,12 @@ export class Observer implements RouteObserver {
     this.#counters.sanClosed(bytesRead, bytesWritten);
   }
 
-  tcpOpened(role: Role, reason: RouteReason, ends: () => TcpEnds): void {
+  tcpOpened(reason: RouteReason): boolean {
     this.#counters.tcpOpened(reason);
-    if (!channels.route.hasSubscribers) return;
-    const { id, local, remote } = ends();
+    return channels.route.hasSubscribers;
+  }
+
+  tcpEnds(role: Role, reason: RouteReason, { id, local, remote }: TcpEnds): void {
     const names = { local: local && endpoint(local), remote: endpoint(remote ?? UNKNOWN) };
     channels.route.publish({ id, side: role, carrier: 'tcp', provider: null, reason, ...names });
   }

@@ -57,9 +57,9 @@ const NO_DRIVER = { reason: 'addon-unavailable' as const, detail: '' };
 function installOff(off: { reason: RouteReason; detail: string }, observer: Observer): Started {
   const { reason, detail } = off;
   const listening = { reason, close: nothing };
+  const known = { reason, remembered: true };
   const port: SwitchPort = {
-    known: () => reason,
-    remembers: () => true,
+    known: () => known,
     provenPlain: nothing,
     connect: () => reason,
     listen: () => listening,
@@ -96,7 +96,6 @@ function makeSwitch({ config, observer }: StartInput, driver: ProxyDriver, tcpip
 function makePort(sw: Switch, tcpip: TcpipProvider): SwitchPort {
   return {
     known: (address, port) => sw.known(address, port),
-    remembers: (address, port) => sw.remembers(address, port),
     provenPlain: (address, port) => sw.provenPlain(address, port),
     connect(request) {
       const tcp = tcpip.adopt(request.tcp, request.remote.sa_family);

@@ -91,6 +91,13 @@ export function reasonFromCompanion(wsa: number): RouteReason {
   return wsa === WSAENOBUFS || wsa === WSAEMFILE ? 'out-of-resources' : 'provider-failed';
 }
 
+/** Why connects to a listener stay on TCP, without asking. */
+export interface KnownReason {
+  readonly reason: RouteReason;
+  /** It holds for a while, as against one that was found out just now. */
+  readonly remembered: boolean;
+}
+
 /** Reasons that hold for the listener, not for the moment: worth remembering for a while (negative-cache.ts). */
 const LASTING: ReadonlySet<RouteReason> = new Set([
   'excluded',

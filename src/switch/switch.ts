@@ -15,7 +15,7 @@ import { Listening, type ListenRequest } from './listen.js';
 import { destination, plainName, programName } from './names.js';
 import { NegativeCache } from './negative-cache.js';
 import { Providers, type ProviderRow, type ProvidersHost } from './providers.js';
-import { isLasting, type RouteReason } from './reasons.js';
+import { isLasting, type KnownReason, type RouteReason } from './reasons.js';
 import type { SanProvider } from './san-provider.js';
 import { presentTimers, type Timers } from './timers.js';
 import type { SessionSettings } from './startup.js';
@@ -57,6 +57,9 @@ export interface ListenerRow {
   readonly providers: readonly string[];
   readonly reason: RouteReason | null;
 }
+
+const UNANNOUNCED: KnownReason = { reason: 'no-companion', remembered: false };
+const EXCLUDED: KnownReason = { reason: 'excluded', remembered: false };
 
 export class Switch implements ConnectHost, AcceptHost, ProvidersHost {
   readonly events: SwitchEvents;
@@ -114,22 +117,17 @@ export class Switch implements ConnectHost, AcceptHost, ProvidersHost {
    * Why a connect to there would stay on TCP, if next to nothing tells: it is known, or nobody on that port has announced
    * himself. Null: ask `connect()`. A connect that stays on TCP must not be slower for having been looked at.
    */
-  known(address: string, port: number): RouteReason | null {
+  known(address: string, port: number): KnownReason | null {
     const known = this.#negative.get(address, port);
     if (known !== null || port === 0) return known;
     const name = makeSockaddr(address.includes(':') ? AF_INET6 : AF_INET, address, port);
     const provider = this.#providers?.find(name) ?? null;
     if (provider === null || provider.mayReach(name)) return null;
     // Not remembered before TCP has found somebody there: who is told that nobody listens may soon ask again.
-    return this.#options.admits(address, port, 'connect') ? 'no-companion' : 'excluded';
+    return this.#options.admits(address, port, 'connect') ? UNANNOUNCED : EXCLUDED;
   }
 
-  /** Whether a connect to there needs to ask nobody. */
-  remembers(address: string, port: number): boolean {
-    return this.#negative.get(address, port) !== null;
-  }
-
-  /** A listener that is not announced has answered on TCP: for a while nobody needs to ask again. */
+  /** There is a listener that is not announced, as a TCP connection has shown: for a while nobody needs to ask again. */
   provenPlain(address: string, port: number): void {
     this.#negative.set(address, port, 'no-companion');
   }
@@ -138,7 +136,7 @@ export class Switch implements ConnectHost, AcceptHost, ProvidersHost {
     const providers = this.#providers;
     if (this.#off !== null || providers === null) return this.#off ?? 'switch-off';
     const known = this.#negative.get(request.remote.sin_addr, request.remote.sin_port);
-    if (known !== null) return known;
+    if (known !== null) return known.reason;
     const local = request.local === null ? null : plainName(request.local);
     const named = plainName(request.remote);
     if (named === null || named.sin_port === 0) return 'not-local';

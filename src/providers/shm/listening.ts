@@ -1,5 +1,5 @@
 /** Listening and accepting (LIST-1 … LIST-9, ACC-1 … ACC-9) behind a companion listener named after the cookie (D4). */
-import { announcementPrefix, companionName } from '../../proxy-driver/index.js';
+import { ANNOUNCEMENT_PREFIX, companionName } from '../../proxy-driver/index.js';
 import {
   CF_ACCEPT,
   CF_REJECT,
@@ -60,7 +60,7 @@ export function makeListen(state: ShmState): LPWSPLISTEN {
     if (id < 0) return failed(lpErrno, id === EADDRINUSE ? WSAEMFILE : WSAENOBUFS);
     companions.set(socket, id);
     // All names taken is as good: somebody on this port is announced.
-    state.addon.announce(id, announcementPrefix(socket.local?.sin_port ?? 0));
+    state.addon.announce(id, ANNOUNCEMENT_PREFIX, socket.local?.sin_port ?? 0);
     state.listeners.set(socket.nativeAddress, socket);
     socket.backlog = limit;
     socket.state = 'listening';

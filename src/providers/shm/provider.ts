@@ -54,7 +54,7 @@ import {
   XP1_MESSAGE_ORIENTED,
 } from '../../spi/index.js';
 import { makeConnect } from './connecting.js';
-import { announcementPrefix } from '../../proxy-driver/index.js';
+import { ANNOUNCEMENT_PREFIX } from '../../proxy-driver/index.js';
 import { LinkTable } from './link-setup.js';
 import { makeAccept, makeListen } from './listening.js';
 import { makeRegistering } from './memory.js';
@@ -186,7 +186,7 @@ function fillTable(state: ShmState, table: WSPPROC_TABLE): void {
 
 /** Whether some isolate that listens on the port has said so; -errno counts as yes, for then only asking in full tells. */
 function isAnnounced(state: ShmState, port: number): boolean {
-  return state.addon.announced(announcementPrefix(port)) !== 0;
+  return state.addon.announced(ANNOUNCEMENT_PREFIX, port) !== 0;
 }
 
 /** Extensions by GUID (SP-9), and the address list (SP-13). The socket is not looked at (OBS-1). */

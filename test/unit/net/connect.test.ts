@@ -137,6 +137,38 @@ describe('how a connect is answered', () => {
     assert.equal(bench.net.routes.routeOf(socket)?.reason, 'switch-off', 'also after the end');
   });
 
+  test('by nobody: a listener that is not announced and answers on TCP is asked about once', async () => {
+    useSan('connect');
+    bench.san.unannounced.add(port);
+    const { lookups } = bench.san;
+    const twice = async (act: (socket: Socket) => void): Promise<void> => {
+      for (let i = 0; i < 2; i++) await story({}, act);
+    };
+    try {
+      await twice((socket) => socket.on('connect', () => socket.end('x')));
+      assert.equal(bench.san.lookups, lookups + 1);
+      bench.san.plain.delete(port);
+      // Nothing went either way: who knows that anybody was there?
+      await twice((socket) => socket.on('connect', () => socket.destroy()));
+      await twice((socket) => socket.on('connect', () => socket.resetAndDestroy()));
+      assert.equal(bench.san.lookups, lookups + 5);
+    } finally {
+      bench.san.unannounced.delete(port);
+    }
+  });
+
+  test('by nobody, not even on TCP: the next one asks again', async () => {
+    useSan('connect');
+    const other = createServer();
+    const free = await listen(other);
+    await close(other);
+    bench.san.unannounced.add(free);
+    const { lookups } = bench.san;
+    for (let i = 0; i < 3; i++) assert.ok((await story({ port: free })).includes('error ECONNREFUSED connect'));
+    assert.equal(bench.san.lookups, lookups + 3);
+    assert.equal(bench.san.plain.size, 0);
+  });
+
   test('by a fallback: TCP goes on with the same handle', async () => {
     useSan('fallback');
     const socket = connect(port, '127.0.0.1');

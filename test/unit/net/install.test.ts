@@ -15,8 +15,7 @@ import { close, listen } from './support/both.js';
 import { installMemorySwitch } from './support/memory-switch.js';
 
 const OFF: SwitchPort = {
-  known: () => 'switch-off',
-  remembers: () => true,
+  known: () => ({ reason: 'switch-off', remembered: true }),
   provenPlain: () => undefined,
   connect: () => 'switch-off',
   listen: () => ({ reason: 'switch-off', close: () => undefined }),

@@ -15,7 +15,7 @@ import {
   WSAEINVAL,
 } from '../../../src/spi/index.js';
 import { encodeRefusal } from '../../../src/switch/refusal.js';
-import type { RouteReason } from '../../../src/switch/reasons.js';
+import type { KnownReason, RouteReason } from '../../../src/switch/reasons.js';
 import type { FakeSan } from './fake-san.js';
 import { OFFER_BYTES, Program, startHarness, turns, v4 } from './harness.js';
 
@@ -238,28 +238,29 @@ describe('what next to nothing tells ahead of a connect', () => {
     const { sw, san, excluded } = startHarness();
     let announced = false;
     san.hint = (port) => announced && port === 8080;
-    assert.equal(sw.known('127.0.0.1', 8080), 'no-companion');
-    assert.equal(sw.known('127.0.0.1', 8080), 'no-companion');
+    assert.equal(sw.known('127.0.0.1', 8080)?.reason, 'no-companion');
+    assert.equal(sw.known('127.0.0.1', 8080)?.reason, 'no-companion');
     assert.equal(asked(san), 2);
     announced = true;
     assert.equal(sw.known('127.0.0.1', 8080), null);
-    assert.equal(sw.known('127.0.0.1', 8081), 'no-companion');
+    assert.equal(sw.known('127.0.0.1', 8081)?.reason, 'no-companion');
     excluded.add('127.0.0.1:8081 connect');
-    assert.equal(sw.known('127.0.0.1', 8081), 'excluded');
+    assert.equal(sw.known('127.0.0.1', 8081)?.reason, 'excluded');
   });
+
+  const pick = (known: KnownReason | null): unknown[] => [known?.reason, known?.remembered];
 
   test('one that has answered on TCP is not asked about again for a while', () => {
     const harness = startHarness();
     const { sw, san } = harness;
     san.hint = () => false;
-    assert.equal(sw.remembers('127.0.0.1', 8080), false);
+    assert.equal(sw.known('127.0.0.1', 8080)?.remembered, false);
+    assert.equal(asked(san), 1);
     sw.provenPlain('127.0.0.1', 8080);
-    assert.equal(sw.remembers('127.0.0.1', 8080), true);
-    assert.equal(sw.known('127.0.0.1', 8080), 'no-companion');
+    assert.deepEqual(pick(sw.known('127.0.0.1', 8080)), ['no-companion', true]);
     assert.equal(asked(san), 0);
     harness.clockMs += 1001;
-    assert.equal(sw.remembers('127.0.0.1', 8080), false);
-    sw.known('127.0.0.1', 8080);
+    assert.deepEqual(pick(sw.known('127.0.0.1', 8080)), ['no-companion', false]);
     assert.equal(asked(san), 1);
   });
 

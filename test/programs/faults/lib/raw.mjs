@@ -7,7 +7,7 @@ import { encodeConnect } from '../../../../dist/providers/shm/connect-record.js'
 import * as layouts from '../../../../dist/providers/shm/layout.js';
 import { RingReader } from '../../../../dist/providers/shm/ring-reader.js';
 import { RingWriter } from '../../../../dist/providers/shm/ring-writer.js';
-import { announcementPrefix, companionName, ProxyDriver } from '../../../../dist/proxy-driver/index.js';
+import { ANNOUNCEMENT_PREFIX, companionName, ProxyDriver } from '../../../../dist/proxy-driver/index.js';
 import { encodeOffer } from '../../../../dist/session/negotiate.js';
 import { encodeHeader } from '../../../../dist/session/wire.js';
 import { parameters } from './talk.mjs';
@@ -48,7 +48,7 @@ export const cookieOf = (port) => {
 /** A companion of the listener on a port, announced as real ones are. The addon's number of it. */
 export const companionOf = (cookie, port, onAccept) => {
   const listener = addon.listen(companionName(cookie, 0), 16, onAccept);
-  if (listener >= 0) addon.announce(listener, announcementPrefix(port));
+  if (listener >= 0) addon.announce(listener, ANNOUNCEMENT_PREFIX, port);
   return listener;
 };
 

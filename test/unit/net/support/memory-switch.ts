@@ -10,7 +10,7 @@ import {
   type SwitchPort,
   install,
 } from '../../../../src/net/index.js';
-import type { RouteReason } from '../../../../src/switch/reasons.js';
+import type { KnownReason, RouteReason } from '../../../../src/switch/reasons.js';
 import { type MemorySession, memoryPair } from './memory-session.js';
 
 export class MemorySwitch implements SwitchPort {
@@ -21,20 +21,27 @@ export class MemorySwitch implements SwitchPort {
   held = 0;
   cancelled = 0;
   attempts = 0;
+  /** Ports that are known to be on TCP without a connect. */
+  readonly unannounced = new Set<number>();
   readonly listeners: ListenRequest[] = [];
   readonly sessions: MemorySession[] = [];
   #id = 0;
 
-  known(): RouteReason | null {
-    return this.enabled ? null : 'switch-off';
+  /** Ports on which a plain listener has been found. */
+  readonly plain = new Set<number>();
+  /** How often it had to find out that nobody on a port is on the SAN. */
+  lookups = 0;
+
+  known(_address: string, port: number): KnownReason | null {
+    if (!this.enabled) return { reason: 'switch-off', remembered: true };
+    if (!this.unannounced.has(port)) return null;
+    const remembered = this.plain.has(port);
+    if (!remembered) this.lookups++;
+    return { reason: 'no-companion', remembered };
   }
 
-  remembers(): boolean {
-    return true;
-  }
-
-  provenPlain(): void {
-    // It asks nobody.
+  provenPlain(_address: string, port: number): void {
+    this.plain.add(port);
   }
 
   connect(request: ConnectRequest): RouteReason | ConnectAttempt {
