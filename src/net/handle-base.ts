@@ -93,6 +93,8 @@ export abstract class BaseHandle extends NativeStream {
   readonly tcp: TcpHandle | null;
   /** The async context of this handle's callbacks. */
   resource: AsyncResource;
+  /** Unique among the isolate's connections, for observers. */
+  routeId = 0;
   /** Close or reset was called. */
   closed = false;
   /** The program wants data (`readStart`). */

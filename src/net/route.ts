@@ -90,7 +90,8 @@ export class RouteTable {
     this.#observer = observer;
   }
 
-  #idOf(handle: object): number {
+  /** SAN handles carry theirs; TCP ones get one when somebody asks. */
+  #idOf(handle: TcpHandle): number {
     let id = this.#ids.get(handle);
     if (id === undefined) {
       id = ++this.#lastId;
@@ -103,14 +104,15 @@ export class RouteTable {
 
   openSan(handle: BaseHandle): void {
     this.#san.add(handle);
-    this.#observer?.sanOpened(this.#idOf(handle), roleOf(handle), handle.connection);
+    handle.routeId = ++this.#lastId;
+    this.#observer?.sanOpened(handle.routeId, roleOf(handle), handle.connection);
   }
 
   closeSan(handle: BaseHandle): void {
     this.#san.delete(handle);
     const owner = handle.ownerSocket;
     if (owner !== undefined) this.#closed.set(owner, handle.connection);
-    this.#observer?.sanClosed(this.#idOf(handle), handle.bytesRead, handle.bytesWritten);
+    this.#observer?.sanClosed(handle.routeId, handle.bytesRead, handle.bytesWritten);
   }
 
   /** `unproven` comes back from {@link closeTcp}. True: {@link tellTcp} is wanted as well, which costs more. */
@@ -192,7 +194,7 @@ export class RouteTable {
     for (const handle of this.#san) {
       const { bytesRead, bytesWritten, connection } = handle;
       const { pendingBytes } = connection.session;
-      const own = { id: this.#idOf(handle), role: roleOf(handle), connection, bytesRead, bytesWritten, pendingBytes };
+      const own = { id: handle.routeId, role: roleOf(handle), connection, bytesRead, bytesWritten, pendingBytes };
       yield { ...sanRoute(connection), ...own };
     }
     for (const [handle, record] of this.#tcp) {

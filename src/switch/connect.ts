@@ -25,6 +25,7 @@ import {
   WSAEWOULDBLOCK,
 } from '../spi/index.js';
 import type { BaseProvider } from './base-provider.js';
+import type { Deadlines } from './deadlines.js';
 import { openCompanion } from './companion.js';
 import { type ConnectionOwner, SanConnection } from './connection.js';
 import { programName } from './names.js';
@@ -50,8 +51,9 @@ export interface ConnectRequest {
 /** What an attempt needs of the switch. */
 export interface ConnectHost extends ConnectionOwner {
   readonly base: BaseProvider;
-  readonly connectTimeoutMs: number;
   readonly timers: Timers;
+  /** How long a listener may take to answer (D12): calls `expire()`. */
+  readonly deadlines: Deadlines<ConnectAttempt>;
   /** An attempt that was under way has ended on TCP. */
   fellBack(attempt: ConnectAttempt, reason: RouteReason): void;
   /** The program is about to see the connection. */
@@ -80,7 +82,6 @@ export class ConnectAttempt {
   readonly #event: WSAEVENT = createEvent();
   readonly #reply: WSABUF = { len: NEGOTIATION_BYTES_MAX, buf: new Uint8Array(NEGOTIATION_BYTES_MAX) };
   #s: SOCKET = INVALID_SOCKET;
-  #timer: NodeJS.Timeout | null = null;
   #scheduled = false;
   /** What WSPConnect itself returned (CONN-5); null: the event will tell. */
   #outcome: Outcome | null = null;
@@ -106,7 +107,7 @@ export class ConnectAttempt {
     }
     if (reason !== null) this.#close();
     else if (this.#outcome !== null) this.#schedule();
-    else this.#timer = this.#host.timers.setTimeout(expired, this.#host.connectTimeoutMs, this);
+    else this.#host.deadlines.add(this);
     return reason;
   }
 
@@ -226,14 +227,10 @@ export class ConnectAttempt {
   #detach(): void {
     this.#over = true;
     this.#event.onSet = null;
-    if (this.#timer !== null) this.#host.timers.clearTimeout(this.#timer);
+    this.#host.deadlines.remove(this);
     this.#s = INVALID_SOCKET;
     this.provider.release();
   }
-}
-
-function expired(attempt: ConnectAttempt): void {
-  attempt.expire();
 }
 
 function decideNow(attempt: ConnectAttempt): void {

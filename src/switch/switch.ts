@@ -8,6 +8,7 @@ import type { AcceptHost } from './accept.js';
 import { BaseProvider } from './base-provider.js';
 import { ConnectAttempt, type ConnectHost, type ConnectRequest } from './connect.js';
 import type { SanConnection } from './connection.js';
+import { Deadlines } from './deadlines.js';
 import { type ConnectionRow, ConnectionTable } from './connection-table.js';
 import type { SwitchEvents } from './events.js';
 import { HandleTable } from './handle-table.js';
@@ -58,18 +59,23 @@ export interface ListenerRow {
   readonly reason: RouteReason | null;
 }
 
+/** How long a port that was reached on the SAN is not asked about, in ms. Harmless if wrong: the connect asks in full. */
+const REACHED_MS = 1000;
+
 const UNANNOUNCED: KnownReason = { reason: 'no-companion', remembered: false };
 const EXCLUDED: KnownReason = { reason: 'excluded', remembered: false };
 
 export class Switch implements ConnectHost, AcceptHost, ProvidersHost {
   readonly events: SwitchEvents;
-  readonly connectTimeoutMs: number;
   readonly timers: Timers;
+  readonly deadlines: Deadlines<ConnectAttempt>;
   readonly #options: SwitchOptions;
   readonly #handles = new HandleTable();
   readonly #connections = new ConnectionTable();
   readonly #listenings = new Set<Listening>();
   readonly #negative: NegativeCache;
+  #reachedPort = 0;
+  #reachedUntil = 0;
   #base: BaseProvider | null = null;
   #providers: Providers | null = null;
   #off: RouteReason | null = 'switch-off';
@@ -78,8 +84,8 @@ export class Switch implements ConnectHost, AcceptHost, ProvidersHost {
   constructor(options: SwitchOptions) {
     this.#options = options;
     this.events = options.events;
-    this.connectTimeoutMs = options.connectTimeoutMs;
     this.timers = options.timers ?? presentTimers();
+    this.deadlines = new Deadlines(this.timers, options.connectTimeoutMs, (attempt) => attempt.expire());
     this.#negative = new NegativeCache(options.negativeTtlMs, this.timers.now);
   }
 
@@ -119,12 +125,17 @@ export class Switch implements ConnectHost, AcceptHost, ProvidersHost {
    */
   known(address: string, port: number): KnownReason | null {
     const known = this.#negative.get(address, port);
-    if (known !== null || port === 0) return known;
+    if (known !== null || port === 0 || this.#isReached(port)) return known;
     const name = makeSockaddr(address.includes(':') ? AF_INET6 : AF_INET, address, port);
     const provider = this.#providers?.find(name) ?? null;
     if (provider === null || provider.mayReach(name)) return null;
     // Not remembered before TCP has found somebody there: who is told that nobody listens may soon ask again.
     return this.#options.admits(address, port, 'connect') ? UNANNOUNCED : EXCLUDED;
+  }
+
+  /** Whether a connection was made on the SAN to this port a moment ago: somebody there is announced. */
+  #isReached(port: number): boolean {
+    return port === this.#reachedPort && this.timers.now() < this.#reachedUntil;
   }
 
   /** There is a listener that is not announced, as a TCP connection has shown: for a while nobody needs to ask again. */
@@ -243,6 +254,10 @@ export class Switch implements ConnectHost, AcceptHost, ProvidersHost {
 
   opened(connection: SanConnection): void {
     this.#connections.add(connection);
+    if (connection.side === 'connect') {
+      this.#reachedPort = connection.remote.sin_port;
+      this.#reachedUntil = connection.since + REACHED_MS;
+    }
     this.events.onSan?.(connection);
   }
 

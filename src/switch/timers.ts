@@ -6,13 +6,12 @@ import { performance } from 'node:perf_hooks';
 
 export interface Timers {
   readonly setTimeout: typeof setTimeout;
-  readonly clearTimeout: typeof clearTimeout;
   readonly setImmediate: typeof setImmediate;
   /** A clock in ms. */
   now(): number;
 }
 
 export function presentTimers(): Timers {
-  const { setTimeout, clearTimeout, setImmediate } = globalThis;
-  return { setTimeout, clearTimeout, setImmediate, now: performance.now.bind(performance) };
+  const { setTimeout, setImmediate } = globalThis;
+  return { setTimeout, setImmediate, now: performance.now.bind(performance) };
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import { describe, test, type TestContext } from 'node:test';
 import { encodeOffer } from '../../../src/session/index.js';
 import { FLAG_CONFIRM, MESSAGE_CONFIRM, MESSAGE_DATA } from '../../../src/session/wire.js';
 import {
@@ -12,7 +12,7 @@ import {
   WSAENOPROTOOPT,
   WSAENOTCONN,
 } from '../../../src/spi/index.js';
-import { OFFER, OFFER_BYTES, Program, startHarness, turns, v4, v6 } from './harness.js';
+import { type Harness, OFFER, OFFER_BYTES, Program, startHarness, turns, v4, v6 } from './harness.js';
 
 const PEER = v4('127.0.0.1', 8080);
 
@@ -177,14 +177,19 @@ describe('the authoritative errors (CONN-13, ERR-4)', () => {
 });
 
 describe('no answer in time (D12)', () => {
+  const pass = (t: TestContext, harness: Harness, ms: number): void => {
+    harness.clockMs += ms;
+    t.mock.timers.tick(ms);
+  };
+
   test('cancels the companion and goes on by TCP: listener-busy', async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
     const { harness, program } = connecting();
     harness.san.takeLog();
-    t.mock.timers.tick(49);
+    pass(t, harness, 49);
     await turns();
     assert.deepEqual(program.answers, []);
-    t.mock.timers.tick(1);
+    pass(t, harness, 1);
     await turns();
     assert.deepEqual(program.answers, ['fallback listener-busy']);
     assert.deepEqual(harness.san.takeLog(), ['WSPCloseSocket']);
@@ -193,7 +198,7 @@ describe('no answer in time (D12)', () => {
   test('an answer that came in the same turn still counts', async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
     const { harness, program } = connecting();
-    t.mock.timers.tick(50);
+    pass(t, harness, 50);
     // Our own long turn is over; only now does the event loop look at the link.
     harness.san.endConnect(harness.san.last, 0, OFFER_BYTES);
     await turns();
@@ -205,7 +210,7 @@ describe('no answer in time (D12)', () => {
     const { harness, program } = connecting();
     harness.san.endConnect(harness.san.last, 0, OFFER_BYTES);
     await turns();
-    t.mock.timers.tick(1000);
+    pass(t, harness, 1000);
     await turns();
     assert.deepEqual(program.answers, ['established']);
   });
@@ -215,14 +220,38 @@ describe('no answer in time (D12)', () => {
     const harness = startHarness(undefined, { connectTimeoutMs: 1 });
     t.mock.timers.enable({ apis: ['setTimeout', 'setImmediate'] });
     const { program } = connecting(harness);
+    harness.clockMs += 1;
     while (program.answers.length === 0) await new Promise((resolve) => trueImmediate(resolve));
     assert.deepEqual(program.answers, ['fallback listener-busy']);
+  });
+
+  test('each has its own end, with one timer for all', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const { harness, program: first } = connecting();
+    pass(t, harness, 20);
+    const { program: second } = connecting(harness);
+    const { program: third } = connecting(harness);
+    second.attempt?.cancel();
+    pass(t, harness, 30);
+    await turns();
+    assert.deepEqual([first.answers.length, third.answers.length], [1, 0]);
+    pass(t, harness, 19);
+    await turns();
+    assert.equal(third.answers.length, 0);
+    pass(t, harness, 1);
+    await turns();
+    assert.deepEqual(third.answers, ['fallback listener-busy']);
+    assert.deepEqual(second.answers, []);
+    const { program: fourth } = connecting(harness);
+    pass(t, harness, 50);
+    await turns();
+    assert.deepEqual(fourth.answers, ['fallback listener-busy']);
   });
 
   test('a busy listener is not remembered', async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
     const { harness } = connecting();
-    t.mock.timers.tick(50);
+    pass(t, harness, 50);
     await turns();
     connecting(harness);
   });
