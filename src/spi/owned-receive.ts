@@ -65,8 +65,8 @@ export interface OwnedReceive {
   /** Hand what was gathered since {@link OwnedReceive.SdpBeginExit} to the peers. Nothing may be sent afterwards. */
   SdpEndExit(): void;
   /**
-   * Who is at the other end, for observers: process id, user id, the provider's number of the link. Null: not known.
-   * Byte counts are the session's, not the provider's.
+   * Who is at the other end: process id, user id, the provider's number of the link; `self`: it is in this very event
+   * loop. Null: not known. Byte counts are the session's, not the provider's.
    */
-  SdpPeerOf(s: SOCKET): { pid: number; uid: number; link: number } | null;
+  SdpPeerOf(s: SOCKET): { pid: number; uid: number; link: number; self: boolean } | null;
 }

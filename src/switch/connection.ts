@@ -28,6 +28,8 @@ export class SanConnection implements SessionIo {
   readonly local: SOCKADDR;
   readonly remote: SOCKADDR;
   readonly peer: SanPeer | null;
+  /** Both ends are in this event loop. */
+  readonly toSelf: boolean;
   /** Unique within the isolate; 0 until the program sees the connection. */
   id = 0;
   /** When it was made, in ms on the switch's clock. */
@@ -51,7 +53,9 @@ export class SanConnection implements SessionIo {
     this.remote = remote;
     this.since = since;
     this.owner = owner;
-    this.peer = san.receive.SdpPeerOf(s);
+    const peer = san.receive.SdpPeerOf(s);
+    this.peer = peer === null ? null : { pid: peer.pid, uid: peer.uid, link: peer.link };
+    this.toSelf = peer?.self === true;
     this.session = new Session(this, san.offer, side === 'connect' ? 'connecting' : 'unconfirmed');
     san.retain();
   }

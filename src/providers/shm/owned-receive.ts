@@ -37,7 +37,10 @@ export function makeOwnedReceive(state: ShmState): OwnedReceive {
     },
     SdpPeerOf(s) {
       const link = state.sockets[s]?.link;
-      return link ? { pid: link.pid, uid: link.uid, link: link.id } : null;
+      if (!link) return null;
+      // Only of our own process may an isolate's name be believed.
+      const self = link.pid === process.pid && link.isolate === state.links.isolate;
+      return { pid: link.pid, uid: link.uid, link: link.id, self };
     },
   };
 }

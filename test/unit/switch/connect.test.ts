@@ -56,6 +56,29 @@ describe('a connect on the SAN', () => {
     );
   });
 
+  test('confirms first where both ends share an event loop: there the listener’s program sees it first', async () => {
+    const harness = startHarness();
+    const { san } = harness;
+    san.self = true;
+    const { program } = connecting(harness);
+    let sent: readonly number[] = [];
+    program.onEstablished = ({ session }) => {
+      sent = san.last.sent.map((message) => message[0]);
+      session.write(Buffer.from('hello'));
+    };
+    san.endConnect(san.last, 0, OFFER_BYTES);
+    await turns();
+    assert.deepEqual(program.answers, ['established']);
+    assert.deepEqual(sent, [MESSAGE_CONFIRM]);
+    assert.deepEqual(
+      san.last.sent.map((message) => [message[0], message[1]]),
+      [
+        [MESSAGE_CONFIRM, 0],
+        [MESSAGE_DATA, 0],
+      ],
+    );
+  });
+
   test('or lets the first data carry the CONFIRM', async () => {
     const { harness, program } = connecting();
     const { san } = harness;
