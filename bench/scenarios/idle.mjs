@@ -33,6 +33,7 @@ export const idle = {
     },
   ],
   adapters: ['tcp', 'san'],
+  runs: { quick: 2 },
   timekeeper: 'client',
   params: {
     full: { connections: 10_000, ms: 2000 },
