@@ -42,11 +42,10 @@ static bool is_finished(const sd_pump_link *link) {
  * The rings were emptied, or the program sent: from now on an answer may come. Not soon, if all was quiet for long: the
  * peer sleeps, and is woken on the very core that it was rung from as a rule. Whoever looks there keeps it from answering.
  */
-static void begin_quiet(sd_pump *pump, sd_pump_quiet quiet) {
-  uint64_t now = pump->clock();
+static void begin_quiet(sd_pump *pump, sd_pump_quiet quiet, bool lull) {
   pump->quiet = quiet;
-  pump->lull = now - pump->quiet_since > SD_PUMP_LULL_NS;
-  pump->quiet_since = now;
+  pump->lull = lull;
+  pump->quiet_since = pump->clock();
   pump->fresh = true;
   pump->looked = false;
   if (quiet == SD_PUMP_AFTER_DRAIN) pump->rang = pump->failed = false;
@@ -94,8 +93,7 @@ int sd_pump_add(sd_pump *pump, sd_pump_link *link) {
   pump->links[pump->count++] = link;
   become_awake(pump);
   sd_ring_clear_sleeping(link->rx);
-  begin_quiet(pump, SD_PUMP_AFTER_DRAIN);
-  pump->lull = false; /* a new link is a reason to expect something */
+  begin_quiet(pump, SD_PUMP_AFTER_DRAIN, false);
   return 0;
 }
 
@@ -130,7 +128,7 @@ static void begin_looking(sd_pump *pump) {
 
 void sd_pump_wake(sd_pump *pump) {
   if (pump->awake || pump->max_spin == 0) return;
-  begin_quiet(pump, SD_PUMP_AFTER_SEND);
+  begin_quiet(pump, SD_PUMP_AFTER_SEND, pump->clock() - pump->quiet_since > SD_PUMP_LULL_NS);
   begin_looking(pump);
   if (pump->window != 0) become_awake(pump);
   else pump->told = true;
@@ -248,7 +246,7 @@ void sd_pump_turn(sd_pump *pump) {
       if (pump->looked) note_found(pump, pump->clock());
       unsigned calls = drain_pass(pump, budget);
       budget -= calls;
-      if (calls != 0) begin_quiet(pump, SD_PUMP_AFTER_DRAIN);
+      if (calls != 0) begin_quiet(pump, SD_PUMP_AFTER_DRAIN, false);
       continue;
     }
     if (!rest(pump, inline_allowed)) break;
@@ -264,12 +262,14 @@ void sd_pump_bell(sd_pump *pump, sd_pump_link *link) {
   become_awake(pump);
   if (!link->attached || !wants_drain(pump, link)) return;
   uint64_t now = pump->clock();
+  /* As of now: how long the program takes for what has come says nothing about the peer, which waits for it awake. */
+  bool lull = slept && now - pump->quiet_since > SD_PUMP_LULL_NS;
   if (!slept) note_found(pump, now);
   else if (!pump->failed) sd_spin_woken(&pump->spin[pump->quiet], now - pump->quiet_since, pump->rang);
   pump->running = true;
   for (unsigned budget = SD_PUMP_BUDGET; budget != 0 && link->attached && wants_drain(pump, link); budget--)
     if (!drain_once(pump, link)) break;
-  begin_quiet(pump, SD_PUMP_AFTER_DRAIN);
+  begin_quiet(pump, SD_PUMP_AFTER_DRAIN, lull);
   pump->running = false;
 }
 

@@ -72,7 +72,7 @@ typedef struct sd_pump {
   bool awake;            /* own sleeping flags are 0, the loop must not block */
   bool looked;           /* this quiet period has begun: work that is found now was found by looking */
   bool fresh;            /* quiet_since is new: nothing has been looked for since */
-  bool lull;             /* before quiet_since nothing had happened for SD_PUMP_LULL_NS */
+  bool lull;             /* asleep and with nothing to do for SD_PUMP_LULL_NS before this came */
   bool told;             /* asleep, and stays so: no use in calling sd_pump_wake again before the next event */
   bool running;
   bool rang;             /* a peer had to be woken since the last drain */

@@ -14,6 +14,7 @@ typedef struct end {
   sd_pump_link link;
   int drains, stalled, ended;
   enum { CONSUME, IGNORE, LIE, REMOVE_SELF, REMOVE_OTHER } manner;
+  uint64_t works; /* for so long, for each drain */
   struct end *other;
 } end;
 
@@ -27,6 +28,7 @@ static void on_event(void *owner, sd_pump_event event) {
   if (event == SD_PUMP_ENDED) self->ended++;
   if (event != SD_PUMP_DRAIN) return;
   self->drains++;
+  now += self->works;
   if (self->manner == IGNORE) return;
   if (self->manner == LIE) { /* the peer moves its tail whenever we look, the program finds nothing it may consume */
     atomic_fetch_add(&self->rx.tail, 16);
@@ -167,6 +169,22 @@ static void after_a_lull_nobody_looks(void) {
   CHECK_EQUAL(pump.stats.spins, spins + 2);
   sd_pump_wake(&pump);
   CHECK(pump.awake && !pump.told);
+  turns_until_asleep(&pump, 100000);
+
+  sd_pump_set_spin(&pump, 100000); /* all that looking in vain has cost it its credit */
+  ends[0].works = 2 * SD_PUMP_LULL_NS; /* the program's own time is no lull: the peer waits for it */
+  spins = pump.stats.spins;
+  for (int found_by_looking = 0; found_by_looking < 2; found_by_looking++) {
+    now += 60000;
+    arrive(&ends[0]);
+    if (pump.awake) sd_pump_turn(&pump);
+    else sd_pump_bell(&pump, &ends[0].link);
+    sd_pump_served(&pump);
+    CHECK(pump.awake);
+    sd_pump_turn(&pump);
+    CHECK(pump.awake);
+    CHECK_EQUAL(pump.stats.spins, ++spins);
+  }
   sd_pump_free(&pump);
 }
 

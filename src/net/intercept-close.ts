@@ -10,6 +10,9 @@ import type { PatchSet } from './patch.js';
 import type { SwitchPort } from './port.js';
 import type { RouteTable } from './route.js';
 
+/** As it is at load: a program may put a false clock in its place. */
+const now = performance.now.bind(performance);
+
 /** What hangs on TCP handles; one per installation. */
 export interface CloseContext {
   readonly internals: NodeInternals;
@@ -51,12 +54,12 @@ export function interceptClose(patches: PatchSet, context: CloseContext): void {
 }
 
 /**
- * A listener that is not announced is known to be there, and plain, once a connection has carried something. The connect
- * request's `oncomplete` would say so sooner; but V8 takes that for a constant of all requests, and replacing it in one
- * made every first connect several microseconds slower.
+ * A connection that has carried something proves a listener, which is plain since it is not announced; but as of when the
+ * connection was made, for the listener's end may be why it is closed now. The connect request's `oncomplete` would tell
+ * sooner. But V8 takes that for a constant of all requests, and replacing it in one made every first connect slower.
  */
 function closeTcp({ routes, port }: CloseContext, handle: TcpHandle): void {
   const unproven = routes.closeTcp(handle);
   if (unproven === null || (handle.bytesRead === 0 && handle.bytesWritten === 0)) return;
-  port.provenPlain(unproven.address, unproven.port);
+  port.provenPlain(unproven.address, unproven.port, now() - unproven.at);
 }

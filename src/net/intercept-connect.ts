@@ -19,6 +19,7 @@ import type { Destination, RouteTable } from './route.js';
 
 /** As it is at load: a program’s fake timers, put in place later, must not stop a connection. */
 const { setImmediate } = globalThis;
+const now = performance.now.bind(performance);
 
 type Connect = (this: TcpHandle, req: ConnectReq, address: string, port: number) => number;
 
@@ -54,7 +55,7 @@ function intercepted(context: ConnectContext, original: Connect, family: 4 | 6):
       if (known === null) reason = begin(context, { tcp: this, args: [req, address, port], original, family });
       else {
         reason = known.reason;
-        if (!known.remembered && reason === 'no-companion') unproven = { address, port };
+        if (!known.remembered && reason === 'no-companion') unproven = { address, port, at: now() };
       }
       if (reason === null) return 0;
     }
@@ -102,7 +103,8 @@ export class PendingConnect implements ConnectRequest {
   #attempt: ConnectAttempt | null = null;
   #resource: AsyncResource | null = null;
   #over = false;
-  // What the callback below has to tell.
+  // What the callbacks below have to tell.
+  #reason: RouteReason = 'cancelled';
   #status = 0;
   #handle: TcpHandle | HybridHandle;
 
@@ -146,11 +148,27 @@ export class PendingConnect implements ConnectRequest {
     if (buffer instanceof Uint8Array) handle.useUserBuffer(buffer);
     owner._handle = handle;
     tcp.onread = noop;
-    this.#report(0, handle);
+    if (connection.toSelf) setImmediate(reportLater, this, handle);
+    else this.#report(0, handle);
+  }
+
+  /**
+   * The kernel wakes a listener first and then who connects to it. So a program that is both sees its connection accepted
+   * first, and may close the listener then: what it hears of its connect waits until the CONFIRM has been there.
+   */
+  reportLater(handle: HybridHandle): void {
+    this.#report(handle.closed ? uvCode('UV_ECANCELED') : 0, handle);
   }
 
   onFallback(reason: RouteReason): void {
-    if (this.#finish()) this.#continueOnTcp(reason);
+    if (!this.#finish()) return;
+    this.#reason = reason;
+    if (this.#resource !== null) enter(this.#resource, fallBack, this);
+  }
+
+  /** In the context of the connect: whoever is told of routes sees it. */
+  fallBack(): void {
+    this.#continueOnTcp(this.#reason);
   }
 
   onError(wsa: number): void {
@@ -222,4 +240,12 @@ function carryOver(from: TcpHandle, to: HybridHandle): void {
 
 function complete(this: PendingConnect): void {
   this.complete();
+}
+
+function fallBack(this: PendingConnect): void {
+  this.fallBack();
+}
+
+function reportLater(connect: PendingConnect, handle: HybridHandle): void {
+  connect.reportLater(handle);
 }

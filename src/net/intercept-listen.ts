@@ -166,6 +166,6 @@ function closeIfTakenOver(companion: Companion): void {
 /** The connection as a dual-stack listener shows it. */
 function asV6(connection: SanConnection): SanConnection {
   if (connection.remote.sa_family === AF_INET6) return connection;
-  const { session, provider, local, remote, peer, id } = connection;
-  return { session, provider, peer, id, local: mapToV6(local), remote: mapToV6(remote) };
+  const { session, provider, local, remote, peer, toSelf, id } = connection;
+  return { session, provider, peer, toSelf, id, local: mapToV6(local), remote: mapToV6(remote) };
 }

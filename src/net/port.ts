@@ -39,6 +39,8 @@ export interface SanConnection {
   readonly local: SOCKADDR;
   readonly remote: SOCKADDR;
   readonly peer: SanPeer | null;
+  /** Both ends are in this event loop. */
+  readonly toSelf: boolean;
   readonly id: number;
 }
 
@@ -83,8 +85,8 @@ export interface Listening {
 export interface SwitchPort {
   /** Why a connect to there would stay on TCP, if that is known without asking anybody; null: ask `connect`. */
   known(address: string, port: number): KnownReason | null;
-  /** `known` said 'no-companion' without remembering it, and a TCP connection to there has carried something. */
-  provenPlain(address: string, port: number): void;
+  /** `known` said 'no-companion' without remembering it; a TCP connection made to there so long ago carried something. */
+  provenPlain(address: string, port: number, ageMs: number): void;
   /** A reason means: stay on TCP, at once. */
   connect(request: ConnectRequest): RouteReason | ConnectAttempt;
   listen(request: ListenRequest): Listening;

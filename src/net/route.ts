@@ -57,10 +57,11 @@ export interface RouteObserver {
   tcpEnds(role: Role, reason: RouteReason, ends: TcpEnds): void;
 }
 
-/** Where a connect goes. */
+/** Where a connect goes, and when it began, in ms as `performance.now()` has it. */
 export interface Destination {
   readonly address: string;
   readonly port: number;
+  readonly at: number;
 }
 
 /** One per reason and role, shared by all connections that have them, but for those that have something to prove. */

@@ -80,7 +80,8 @@ class RecordedSession implements SanSession {
 function examine(internals: NodeInternals): string | null {
   const session = new RecordedSession();
   const name = makeSockaddr(AF_INET, '127.0.0.1', 1);
-  const connection: SanConnection = { session, provider: '', local: name, remote: name, peer: null, id: 0 };
+  const ends = { local: name, remote: name, peer: null, toSelf: false };
+  const connection: SanConnection = { session, provider: '', ...ends, id: 0 };
   const handle = new HybridHandle(connection, NO_TCP, newHandleResource());
   const bare = unshadowed(handle, internals);
   if (bare !== null) return `TCP handles have ${bare}`;

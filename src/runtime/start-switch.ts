@@ -96,7 +96,7 @@ function makeSwitch({ config, observer }: StartInput, driver: ProxyDriver, tcpip
 function makePort(sw: Switch, tcpip: TcpipProvider): SwitchPort {
   return {
     known: (address, port) => sw.known(address, port),
-    provenPlain: (address, port) => sw.provenPlain(address, port),
+    provenPlain: (address, port, ageMs) => sw.provenPlain(address, port, ageMs),
     connect(request) {
       const tcp = tcpip.adopt(request.tcp, request.remote.sa_family);
       const result = sw.connect({

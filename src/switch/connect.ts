@@ -202,20 +202,8 @@ export class ConnectAttempt {
       return;
     }
     this.#host.opened(connection);
-    if (!connection.toSelf) {
-      this.announce(connection);
-      return;
-    }
-    // The kernel wakes a listener and then who connects to it. A program with both sees its connection accepted first,
-    // and may then close the listener.
-    connection.session.confirm();
-    this.#host.timers.setImmediate(announceNow, this, connection);
-  }
-
-  /** The program's connect has completed. */
-  announce(connection: SanConnection): void {
     try {
-      this.request.onEstablished(connection);
+      request.onEstablished(connection);
     } finally {
       // What the program has just written carries the CONFIRM; otherwise it goes by itself (D12).
       connection.session.confirm();
@@ -243,10 +231,6 @@ export class ConnectAttempt {
     this.#s = INVALID_SOCKET;
     this.provider.release();
   }
-}
-
-function announceNow(attempt: ConnectAttempt, connection: SanConnection): void {
-  attempt.announce(connection);
 }
 
 function decideNow(attempt: ConnectAttempt): void {

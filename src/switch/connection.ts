@@ -28,7 +28,7 @@ export class SanConnection implements SessionIo {
   readonly local: SOCKADDR;
   readonly remote: SOCKADDR;
   readonly peer: SanPeer | null;
-  /** Both ends are in this event loop. */
+  /** Both ends are in this event loop: see `PendingConnect.reportLater` in src/net. */
   readonly toSelf: boolean;
   /** Unique within the isolate; 0 until the program sees the connection. */
   id = 0;

@@ -36,13 +36,14 @@ export class NegativeCache {
     return null;
   }
 
-  set(address: string, port: number, reason: RouteReason): void {
-    if (this.#ttlMs === 0) return;
+  /** `ageMs`: how long it has been so already, which counts. */
+  set(address: string, port: number, reason: RouteReason, ageMs = 0): void {
+    if (ageMs >= this.#ttlMs) return;
     const old = this.#find(address, port);
     if (old !== null) this.#remove(old, port);
     if (this.#count >= ENTRIES_MAX) this.clear();
     const next = this.#ports.get(port) ?? null;
-    this.#ports.set(port, { reason, remembered: true, address, until: this.#now() + this.#ttlMs, next });
+    this.#ports.set(port, { reason, remembered: true, address, until: this.#now() + this.#ttlMs - ageMs, next });
     this.#count++;
   }
 

@@ -138,9 +138,12 @@ export class Switch implements ConnectHost, AcceptHost, ProvidersHost {
     return port === this.#reachedPort && this.timers.now() < this.#reachedUntil;
   }
 
-  /** There is a listener that is not announced, as a TCP connection has shown: for a while nobody needs to ask again. */
-  provenPlain(address: string, port: number): void {
-    this.#negative.set(address, port, 'no-companion');
+  /**
+   * There was a listener that is not announced, as a TCP connection made `ageMs` ago has shown: nobody needs to ask again
+   * for a while from then on.
+   */
+  provenPlain(address: string, port: number, ageMs: number): void {
+    this.#negative.set(address, port, 'no-companion', ageMs);
   }
 
   #connect(request: ConnectRequest): RouteReason | ConnectAttempt {

@@ -39,6 +39,30 @@ only.on('error', (error) => order.push(error.code));
 await Promise.all([record.until(only, 'close'), record.until(single, 'close')]);
 record.fact('a listener that is closed at once', order.slice(0, 3));
 
+// The listener's program hears of the connection first, and ends the client before that hears of its connect.
+for (const [name, end] of Object.entries({
+  destroy: (client) => client.destroy(),
+  abort: (_client, controller) => controller.abort(),
+  end: (client) => client.end('good bye'),
+})) {
+  const story = [];
+  const controller = new AbortController();
+  const listener = net.createServer((socket) => {
+    end(client, controller);
+    socket.on('data', (chunk) => story.push(String(chunk)));
+    for (const event of ['end', 'error', 'close']) socket.on(event, (error) => story.push(`${event} ${error ?? ''}`));
+  });
+  listener.listen(0, '127.0.0.1');
+  await record.until(listener, 'listening');
+  const client = net.connect({ port: listener.address().port, host: '127.0.0.1', signal: controller.signal });
+  client.on('connect', () => story.push('connected'));
+  client.on('error', (error) => story.push(`client ${error.name}`));
+  await record.until(listener, 'connection');
+  listener.close();
+  await record.until(listener, 'close');
+  record.fact(`${name} before connected`, story);
+}
+
 const site = http.createServer((request, response) => request.pipe(response));
 site.listen(0, '127.0.0.1');
 await record.until(site, 'listening');

@@ -172,7 +172,15 @@ describe('the companion', () => {
     ours.user = { onReset: () => reset++ } as never;
     ours.startReading();
     const name = makeSockaddr(AF_INET, '127.0.0.1', 1);
-    request?.onConnection({ session: theirs, provider: 'x', local: name, remote: name, peer: null, id: 1 });
+    request?.onConnection({
+      session: theirs,
+      provider: 'x',
+      local: name,
+      remote: name,
+      peer: null,
+      toSelf: false,
+      id: 1,
+    });
     await before2Seconds(() => reset > 0);
     assert.equal(reset, 1, 'what comes all the same is reset');
     await close(server);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { describe, test, type TestContext } from 'node:test';
 import { encodeOffer } from '../../../src/session/index.js';
 import { FLAG_CONFIRM, MESSAGE_CONFIRM, MESSAGE_DATA } from '../../../src/session/wire.js';
@@ -53,29 +54,6 @@ describe('a connect on the SAN', () => {
     assert.deepEqual(
       san.last.sent.map((message) => message[0]),
       [MESSAGE_CONFIRM],
-    );
-  });
-
-  test('confirms first where both ends share an event loop: there the listener’s program sees it first', async () => {
-    const harness = startHarness();
-    const { san } = harness;
-    san.self = true;
-    const { program } = connecting(harness);
-    let sent: readonly number[] = [];
-    program.onEstablished = ({ session }) => {
-      sent = san.last.sent.map((message) => message[0]);
-      session.write(Buffer.from('hello'));
-    };
-    san.endConnect(san.last, 0, OFFER_BYTES);
-    await turns();
-    assert.deepEqual(program.answers, ['established']);
-    assert.deepEqual(sent, [MESSAGE_CONFIRM]);
-    assert.deepEqual(
-      san.last.sent.map((message) => [message[0], message[1]]),
-      [
-        [MESSAGE_CONFIRM, 0],
-        [MESSAGE_DATA, 0],
-      ],
     );
   });
 
@@ -269,6 +247,21 @@ describe('no answer in time (D12)', () => {
     pass(t, harness, 50);
     await turns();
     assert.deepEqual(fourth.answers, ['fallback listener-busy']);
+  });
+
+  test('the timer that all share is in nobody’s async context', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const harness = startHarness();
+    const storage = new AsyncLocalStorage<string>();
+    const seen: unknown[] = [];
+    for (const name of ['first', 'second']) {
+      const { program } = storage.run(name, () => connecting(harness));
+      program.onFallback = () => seen.push(storage.getStore());
+      pass(t, harness, 10);
+    }
+    pass(t, harness, 50);
+    await turns();
+    assert.deepEqual(seen, [undefined, undefined]);
   });
 
   test('a busy listener is not remembered', async (t) => {

@@ -96,8 +96,6 @@ export class FakeSan implements ProviderModule {
   hint: ((port: number) => boolean) | null = null;
   /** WSPSocket and WSPAccept forget to ask for a handle. */
   noHandles = false;
-  /** The other end of every connection is in this event loop. */
-  self = false;
   /** Called in place of a function of that name, to break the contract. */
   readonly broken = new Map<string, () => never>();
   /** What the switch passed to WSPStartupEx. */
@@ -276,7 +274,7 @@ export class FakeSan implements ProviderModule {
       SdpPeerConsumed: () => 0,
       SdpBeginExit: () => this.#note('SdpBeginExit'),
       SdpEndExit: () => this.#note('SdpEndExit'),
-      SdpPeerOf: () => ({ pid: 4711, uid: 1000, link: 3, self: this.self }),
+      SdpPeerOf: () => ({ pid: 4711, uid: 1000, link: 3, self: false }),
     };
   }
 

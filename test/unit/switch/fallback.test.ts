@@ -256,7 +256,16 @@ describe('what next to nothing tells ahead of a connect', () => {
     san.hint = () => false;
     assert.equal(sw.known('127.0.0.1', 8080)?.remembered, false);
     assert.equal(asked(san), 1);
-    sw.provenPlain('127.0.0.1', 8080);
+    sw.provenPlain('127.0.0.1', 8080, 1000); // by a connection that is too old to say how things are now
+    assert.equal(sw.known('127.0.0.1', 8080)?.remembered, false);
+    assert.equal(asked(san), 1);
+    sw.provenPlain('127.0.0.1', 8080, 400);
+    harness.clockMs += 599;
+    assert.equal(sw.known('127.0.0.1', 8080)?.remembered, true);
+    harness.clockMs += 1;
+    assert.equal(sw.known('127.0.0.1', 8080)?.remembered, false);
+    assert.equal(asked(san), 1);
+    sw.provenPlain('127.0.0.1', 8080, 0);
     assert.deepEqual(pick(sw.known('127.0.0.1', 8080)), ['no-companion', true]);
     assert.equal(asked(san), 0);
     harness.clockMs += 1001;

@@ -118,6 +118,8 @@ export class Program {
   reason: RouteReason | null = null;
   /** Runs when the connection is there. */
   onEstablished: (connection: SanConnection) => void = () => undefined;
+  /** Runs when it goes on by TCP. */
+  onFallback: () => void = () => undefined;
 
   connect(sw: Switch, remote: SOCKADDR, local: SOCKADDR | null = null, tcp = 9): this {
     const request: ConnectRequest = {
@@ -129,7 +131,10 @@ export class Program {
         this.connection = connection;
         this.onEstablished(connection);
       },
-      onFallback: (reason) => this.answers.push(`fallback ${reason}`),
+      onFallback: (reason) => {
+        this.answers.push(`fallback ${reason}`);
+        this.onFallback();
+      },
       onError: (wsa) => this.answers.push(`error ${wsa}`),
     };
     const result = sw.connect(request);

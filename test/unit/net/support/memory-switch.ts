@@ -76,7 +76,7 @@ export class MemorySwitch implements SwitchPort {
     }
     const [ours, theirs] = memoryPair(this.window);
     this.sessions.push(ours, theirs);
-    const common = { provider: 'memory', peer: { pid: process.pid, uid: 0, link: 1 } };
+    const common = { provider: 'memory', peer: { pid: process.pid, uid: 0, link: 1 }, toSelf: false };
     setImmediate(() => {
       listener.onConnection({ ...common, session: theirs, id: ++this.#id, local: remote, remote: local });
     });
