@@ -7,7 +7,7 @@
 /* The kernel's own name of a socket, never used twice (SO_COOKIE). 0 or a negative errno. */
 int sd_socket_cookie(int fd, uint64_t *cookie);
 
-/* A TCP socket bound without SO_REUSEADDR, so that nobody else can have the port (D12): fd or a negative errno. */
+/* A TCP socket bound without SO_REUSEADDR, so that nobody else can have the port (D12): fd or a negative errno. *bound = the port. */
 int sd_socket_reserve(const sd_address *address, uint16_t port, uint16_t *bound);
 
 /* What it is bound to. 0 or a negative errno. */

@@ -314,6 +314,7 @@ export class Switch implements ConnectHost, AcceptHost, ProvidersHost {
     this.#providers = null;
     this.#base = null;
     this.#negative.clear();
+    this.#reachedPort = 0;
     this.#off = 'switch-off';
     this.#detail = 'The switch is stopped.';
   }

@@ -2,6 +2,7 @@
 // first client is connected, by when it has accepted it.
 import http from 'node:http';
 import net from 'node:net';
+import tls from 'node:tls';
 import record from './lib/record.cjs';
 
 const server = net.createServer({ allowHalfOpen: true }, (socket) => {
@@ -62,6 +63,23 @@ for (const [name, end] of Object.entries({
   await record.until(listener, 'close');
   record.fact(`${name} before connected`, story);
 }
+
+// Or puts TLS on it then: still one connection, which carries the handshake.
+const hello = [];
+const raw = net.createServer((socket) => {
+  hello.push('connection');
+  tls.connect({ socket: handedOver, rejectUnauthorized: false }).on('error', () => undefined);
+  socket.once('data', (chunk) => {
+    hello.push(`record of type ${chunk[0]}`);
+    socket.on('error', () => undefined).destroy();
+    raw.close();
+  });
+});
+raw.listen(0, '127.0.0.1');
+await record.until(raw, 'listening');
+const handedOver = net.connect(raw.address().port, '127.0.0.1').on('error', () => undefined);
+await record.until(raw, 'close');
+record.fact('TLS before connected', hello);
 
 const site = http.createServer((request, response) => request.pipe(response));
 site.listen(0, '127.0.0.1');

@@ -273,6 +273,24 @@ describe('what next to nothing tells ahead of a connect', () => {
     assert.equal(asked(san), 1);
   });
 
+  test('a port that was reached on the SAN is not asked about for a while', async () => {
+    const harness = startHarness();
+    const { sw, san } = harness;
+    san.hint = () => true;
+    const program = new Program().connect(sw, PEER);
+    san.endConnect(san.last, 0, OFFER_BYTES);
+    await turns();
+    assert.deepEqual(program.answers, ['established']);
+    san.takeLog();
+    assert.equal(sw.known('127.0.0.1', 8080), null);
+    assert.equal(asked(san), 0);
+    assert.equal(sw.known('127.0.0.1', 8081), null);
+    assert.equal(asked(san), 1);
+    harness.clockMs += 1000;
+    assert.equal(sw.known('127.0.0.1', 8080), null);
+    assert.equal(asked(san), 1);
+  });
+
   test('an address that no provider serves is not asked about: connect() knows better why', () => {
     const { sw, san } = startHarness();
     san.hint = () => false;
