@@ -61,6 +61,8 @@ export class Session implements MessageReceiver, SendEvents {
   #pumpDue = false;
   /** The provider failed the pending write; its end is on its way to the program. */
   #writeFailed = false;
+  /** The connection took a pending write with it; a reading program hears of that after what came, for it may then stop. */
+  #lostWrite = false;
   #scheduled = false;
   #exiting = false;
   /** The shutdown has ended (0 or a WSA code), and the program has not heard of it; -1: it has not. */
@@ -190,10 +192,13 @@ export class Session implements MessageReceiver, SendEvents {
 
   stopReading(): void {
     this.#reading = false;
+    if (!this.#lostWrite) return;
+    this.#lostWrite = false;
+    setImmediate(writeOver, this, WSAECONNRESET);
   }
 
   #hasDue(): boolean {
-    if (this.#receive.hasQueued) return true;
+    if (this.#receive.hasQueued || this.#lostWrite) return true;
     if (this.#error !== 0) return !this.#errorDelivered;
     return this.#receive.finReceived && !this.#endDelivered;
   }
@@ -214,7 +219,10 @@ export class Session implements MessageReceiver, SendEvents {
     if (this.user === null || !this.#reading) return;
     const chunk = this.#receive.takeQueued();
     if (chunk !== null) this.#deliver(chunk.memory, chunk.start, chunk.end);
-    else if (this.#error !== 0) this.#deliverError();
+    else if (this.#lostWrite) {
+      this.#lostWrite = false;
+      this.user.onWritten(WSAECONNRESET);
+    } else if (this.#error !== 0) this.#deliverError();
     else if (this.#receive.finReceived) this.#deliverEnd();
     if (this.#wantsMore()) this.#schedule();
   }
@@ -354,7 +362,8 @@ export class Session implements MessageReceiver, SendEvents {
     this.#receive.finReceived = true;
     const shutting = this.#send.finWanted && !this.#send.finSent;
     this.#send.drop();
-    if (unsent) setImmediate(writeOver, this, WSAECONNRESET);
+    if (unsent && this.#reading && this.#receive.hasQueued) this.#lostWrite = true;
+    else if (unsent) setImmediate(writeOver, this, WSAECONNRESET);
     if (shutting) this.#endShutdown(this.#error);
     if (this.#reading && this.#hasDue()) this.#schedule();
   }

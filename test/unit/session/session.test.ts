@@ -166,6 +166,31 @@ describe('the end (CLOSE-12, CLOSE-13)', () => {
     assert.equal(a.session.write(bytes(1)), -WSAECONNRESET);
   });
 
+  it('fails it after what has come and waits for a program that reads (D7)', async () => {
+    for (const [stops, log] of [
+      [false, [...Array<string>(3).fill('data 16000'), `written ${WSAECONNRESET}`, `reset ${WSAECONNRESET}`]],
+      [true, ['data 16000', `written ${WSAECONNRESET}`]],
+    ] as const) {
+      const [a, b] = pair({ windowBytes: 100_000 }, { windowBytes: 100_000 });
+      assert.equal(a.session.write(bytes(400_000)), WRITE_PENDING);
+      await settle(a, b);
+      for (let i = 0; i < 3; i++) {
+        assert.equal(b.session.write(bytes(16_000)), WRITE_DONE);
+        await settle(a, b);
+      }
+      a.session.startReading();
+      const { onData } = a.user;
+      a.user.onData = (...data) => {
+        onData.apply(a.user, data);
+        if (stops) a.session.stopReading();
+      };
+      b.kill();
+      a.receiver!.onDisconnect(WSAECONNRESET);
+      await settle(a);
+      assert.deepEqual(a.user.log, log);
+    }
+  });
+
   it('sends what waits past the window when the process exits, up to the limit (D7)', async () => {
     const [a, b] = pair({ maxMessageBytes: 70_000 }, { maxMessageBytes: 70_000 });
     a.session.write(bytes(65_000));
