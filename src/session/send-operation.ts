@@ -1,5 +1,6 @@
 /** One message that the provider took over because it could not place it at once (WSA_IO_PENDING). */
-import type { WSABUF, WSAOVERLAPPED } from '../spi/index.js';
+import type { WSABUF } from '../spi/index.js';
+import { Operation } from './operation.js';
 import { SESSION_HEADER_BYTES } from './wire.js';
 
 /** Who is told that an operation ended. */
@@ -11,20 +12,21 @@ export interface SendOwner {
  * An overlapped send with memory of its own for the header. Kept by its session and used again; `busy` while the
  * provider holds it.
  */
-export class SendOperation implements WSAOVERLAPPED {
-  Internal = 0;
-  InternalHigh = 0;
-  Offset = 0;
-  OffsetHigh = 0;
-  /** Bit 0 clear: the provider notifies (XFER-23). */
-  hEvent = 0;
+export class SendOperation extends Operation {
   readonly header = new Uint8Array(SESSION_HEADER_BYTES);
   buffers: WSABUF[] = [];
   /** Payload bytes of the message. */
   payloadBytes = 0;
   busy = false;
 
-  constructor(readonly owner: SendOwner) {}
+  constructor(readonly owner: SendOwner) {
+    super();
+  }
+
+  onComplete(error: number): void {
+    this.busy = false;
+    this.owner.onSendComplete(this, error);
+  }
 
   /** Copies the payload, so that the program may have its buffers back before the provider is done with them. */
   detach(): void {
@@ -33,15 +35,4 @@ export class SendOperation implements WSAOVERLAPPED {
       this.buffers[i] = { len: buffer.len, buf: Uint8Array.prototype.slice.call(buffer.buf, 0, buffer.len) };
     }
   }
-}
-
-/**
- * The switch's `WPUCompleteOverlappedRequest` hands every finished overlapped here, result already written (XFER-25).
- * Returns false if it is none of ours.
- */
-export function completeSend(lpOverlapped: WSAOVERLAPPED): boolean {
-  if (!(lpOverlapped instanceof SendOperation)) return false;
-  lpOverlapped.busy = false;
-  lpOverlapped.owner.onSendComplete(lpOverlapped, lpOverlapped.OffsetHigh);
-  return true;
 }

@@ -1,5 +1,5 @@
 /** The up-calls of one provider (SW-13): its own table, so that its handles are its own (SOCK-8). */
-import { completeSend } from '../session/index.js';
+import { completeOperation } from '../session/index.js';
 import {
   createUpcallTable,
   finishOverlapped,
@@ -31,7 +31,7 @@ export function makeUpcalls(handles: HandleTable, owner: HandleOwner): WSPUPCALL
     lpWPUCompleteOverlappedRequest(s, lpOverlapped, dwError, cbTransferred, lpErrno) {
       if (handles.get(owner, s) === null) return notSocket(lpErrno);
       finishOverlapped(lpOverlapped, dwError, cbTransferred);
-      completeSend(lpOverlapped);
+      completeOperation(lpOverlapped);
       return 0;
     },
   });

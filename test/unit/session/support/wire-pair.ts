@@ -3,7 +3,13 @@
  * arrive in runs, and nothing moves unless the test says so. It implements the provider's side of the SPI contract.
  */
 import assert from 'node:assert/strict';
-import { completeSend, type Offer, Session, type SessionIo, type SessionUser } from '../../../../src/session/index.js';
+import {
+  completeOperation,
+  type Offer,
+  Session,
+  type SessionIo,
+  type SessionUser,
+} from '../../../../src/session/index.js';
 import {
   createProcTable,
   finishOverlapped,
@@ -82,7 +88,7 @@ export class End {
       this.closed = true;
       for (const { overlapped } of this.posted.splice(0)) {
         finishOverlapped(overlapped, WSA_OPERATION_ABORTED, 0);
-        completeSend(overlapped);
+        completeOperation(overlapped);
       }
       return 0;
     };
@@ -104,7 +110,7 @@ export class End {
         for (const { message, overlapped } of this.posted.splice(0)) {
           this.peer.inbox.push(message);
           finishOverlapped(overlapped, 0, message.length);
-          completeSend(overlapped);
+          completeOperation(overlapped);
         }
       },
       SdpEndExit: () => undefined,
@@ -159,7 +165,7 @@ export class End {
     const { message, overlapped } = this.peer.posted.shift()!;
     this.inbox.push(message);
     finishOverlapped(overlapped, 0, message.length);
-    completeSend(overlapped);
+    completeOperation(overlapped);
     return true;
   }
 
