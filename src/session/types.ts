@@ -1,6 +1,6 @@
 /** The two edges of a session: the provider's socket below, the program's socket above. */
 import type { OwnedReceive, SOCKET, WSPPROC_TABLE } from '../spi/index.js';
-import type { Session } from './session.js';
+import type { SessionBase } from './session-base.js';
 
 /** The program's side of a session: its socket. Each method is one event for the program. */
 export interface SessionUser {
@@ -28,11 +28,11 @@ export interface SessionIo {
   readonly proc: WSPPROC_TABLE;
   readonly receive: OwnedReceive;
   /** The peer's CONFIRM has come: the listener's program may see the connection (D12). Acceptor only. */
-  onConfirmed(session: Session): void;
+  onConfirmed(session: SessionBase): void;
   /** The session is over and its provider socket closed. Comes once, whatever the reason. */
-  onClosed(session: Session): void;
+  onClosed(session: SessionBase): void;
   /** The peer broke the protocol; the provider ends the link for it. For observers. */
-  onViolation(session: Session, what: string): void;
+  onViolation(session: SessionBase, what: string): void;
 }
 
 /** `write()` says: the bytes are in memory that outlives this process. */

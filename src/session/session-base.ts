@@ -1,0 +1,56 @@
+/** What the parts of a session share: its halves, its state, and how it ends up in a later callback. */
+import { Counts } from './counts.js';
+import type { Offer } from './negotiate.js';
+import { ReceiveSide } from './receive-side.js';
+import { type SendEvents, SendSide } from './send-side.js';
+import type { SessionIo, SessionUser } from './types.js';
+
+/** Where a session is in its life. */
+export type SessionPhase = 'connecting' | 'unconfirmed' | 'established' | 'closed';
+
+/** Takes the codes of provider calls whose result says all that matters. */
+export const failure = { value: 0 };
+
+export abstract class SessionBase implements SendEvents {
+  /** The program's socket; null before it is there and after it is closed. */
+  user: SessionUser | null = null;
+  phase: SessionPhase;
+  /** Payload bytes delivered to, and taken from, the program. */
+  bytesRead = 0;
+  bytesWritten = 0;
+  protected readonly counts = new Counts();
+  protected readonly send: SendSide;
+  protected readonly receive: ReceiveSide;
+  protected reading = false;
+  /** The program has closed its socket; what is left is ours to finish. */
+  protected userClosed = false;
+  /** The provider has no connection any more. */
+  protected gone = false;
+  /** Why the connection was lost; 0 if it was not. */
+  protected error = 0;
+  /** The connection took a pending write with it; a reading program hears of that after what came, for it may then stop. */
+  protected lostWrite = false;
+  protected exiting = false;
+
+  /** `phase`: 'connecting' for the side that offered, 'unconfirmed' for the side that was offered to. */
+  constructor(
+    readonly io: SessionIo,
+    readonly local: Offer,
+    phase: 'connecting' | 'unconfirmed',
+  ) {
+    this.phase = phase;
+    this.send = new SendSide(io.s, io.proc, io.receive, this.counts, this);
+    this.receive = new ReceiveSide(this.counts);
+    this.receive.windowBytes = local.windowBytes;
+    this.receive.receiveBuffers = local.receiveBuffers;
+  }
+
+  abstract onWriteEnd(error: number): void;
+  abstract onFinSent(): void;
+  abstract onSendFailed(error: number): void;
+}
+
+/** For `setImmediate`: the pending write is over. */
+export function writeOver(session: SessionBase, error: number): void {
+  session.user?.onWritten(error);
+}

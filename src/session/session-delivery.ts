@@ -1,0 +1,117 @@
+/** What the program is told, in which order: data, the end, a reset, the end of its shutdown, each in a callback of its own. */
+import { WSAECONNRESET } from '../spi/index.js';
+import { SessionBase, writeOver } from './session-base.js';
+
+/** As it is at load: a program’s fake timers, put in place later, must not stop a connection. */
+const { setImmediate } = globalThis;
+
+export abstract class DeliveringSession extends SessionBase {
+  protected endDelivered = false;
+  private errorDelivered = false;
+  private scheduled = false;
+  /** The shutdown has ended (0 or a WSA code), and the program has not heard of it; -1: it has not. */
+  protected shutdownResult = -1;
+
+  // ---------------------------------------------------------------- the program reads
+
+  /** Delivery may begin; never from inside this call. */
+  startReading(): void {
+    this.reading = true;
+    if (this.hasDue()) this.schedule();
+  }
+
+  stopReading(): void {
+    this.reading = false;
+    if (!this.lostWrite) return;
+    this.lostWrite = false;
+    setImmediate(writeOver, this, WSAECONNRESET);
+  }
+
+  protected hasDue(): boolean {
+    if (this.receive.hasQueued || this.lostWrite) return true;
+    if (this.error !== 0) return !this.errorDelivered;
+    return this.receive.finReceived && !this.endDelivered;
+  }
+
+  protected schedule(): void {
+    if (this.scheduled) return;
+    this.scheduled = true;
+    setImmediate(runScheduled, this);
+  }
+
+  /** One event that could not be delivered in a run: each gets a callback of its own, as from libuv. */
+  deliverScheduled(): void {
+    this.scheduled = false;
+    if (this.tellShutdown()) {
+      this.schedule();
+      return;
+    }
+    if (this.user === null || !this.reading) return;
+    const chunk = this.receive.takeQueued();
+    if (chunk !== null) this.deliver(chunk.memory, chunk.start, chunk.end);
+    else if (this.lostWrite) {
+      this.lostWrite = false;
+      this.user.onWritten(WSAECONNRESET);
+    } else if (this.error !== 0) this.deliverError();
+    else if (this.receive.finReceived) this.deliverEnd();
+    if (this.wantsMore()) this.schedule();
+  }
+
+  /** Whether the program still reads, and something waits for it. */
+  protected wantsMore(): boolean {
+    return this.user !== null && this.reading && this.hasDue();
+  }
+
+  protected deliver(memory: Uint8Array, start: number, end: number): void {
+    const length = end - start;
+    const counts = this.counts;
+    counts.consumedBytes = (counts.consumedBytes + length) | 0;
+    this.bytesRead += length;
+    if (!this.gone) {
+      this.io.receive.SdpSetConsumed(this.io.s, counts.consumedBytes);
+      this.report();
+    }
+    this.user?.onData(memory.buffer as ArrayBuffer, memory.byteOffset + start, length);
+  }
+
+  protected deliverEnd(): void {
+    if (this.endDelivered) return;
+    this.endDelivered = true;
+    this.user?.onEnd();
+  }
+
+  protected deliverError(): void {
+    if (this.errorDelivered) return;
+    this.errorDelivered = true;
+    this.user?.onReset(this.error);
+  }
+
+  protected report(): void {
+    this.send.report(this.receive.windowBytes, this.receive.receiveBuffers);
+  }
+
+  protected endShutdown(error: number): void {
+    this.shutdownResult = error;
+    setImmediate(tellShutdown, this);
+  }
+
+  /**
+   * The program hears that its FIN is out before it hears of anything that may be the answer, in a callback of its own.
+   * True: it was told now.
+   */
+  tellShutdown(): boolean {
+    const error = this.shutdownResult;
+    if (error < 0) return false;
+    this.shutdownResult = -1;
+    this.user?.onShutdown(error);
+    return true;
+  }
+}
+
+function runScheduled(session: DeliveringSession): void {
+  session.deliverScheduled();
+}
+
+function tellShutdown(session: DeliveringSession): void {
+  session.tellShutdown();
+}

@@ -1,0 +1,110 @@
+/** How a session ends: close, reset, loss of the peer, exit of the process. */
+import { WSAECONNRESET } from '../spi/index.js';
+import { failure, writeOver } from './session-base.js';
+import { DeliveringSession } from './session-delivery.js';
+
+/** As it is at load: a program’s fake timers, put in place later, must not stop a connection. */
+const { setImmediate } = globalThis;
+
+export abstract class EndingSession extends DeliveringSession {
+  /**
+   * The program closed its socket. Unread data become a reset, as on TCP; otherwise what was sent arrives, then the FIN
+   * (CLOSE-12, default linger). A pending write is dropped: its bytes were never reported as written.
+   */
+  close(): void {
+    if (this.userClosed || this.phase === 'closed') return;
+    this.userClosed = true;
+    this.user = null;
+    this.reading = false;
+    this.send.drop();
+    if (this.gone) this.finish();
+    else if (this.receive.hasQueued || this.receive.hasGathered) this.abort();
+    else {
+      this.send.finWanted = true;
+      this.send.pump();
+      this.finishIfDone();
+    }
+  }
+
+  /** Abortive close (linger 0): the peer gets ECONNRESET after what it can still read. */
+  reset(): void {
+    if (this.phase === 'closed') return;
+    this.userClosed = true;
+    this.user = null;
+    this.abort();
+  }
+
+  /** Both directions are done and the program is gone: the provider's socket can go. */
+  protected finishIfDone(): void {
+    if (this.phase !== 'closed' && this.send.finSent && this.receive.finReceived) this.finish();
+  }
+
+  protected abort(): void {
+    this.send.drop();
+    this.finish();
+  }
+
+  protected finish(): void {
+    if (this.phase === 'closed') return;
+    this.phase = 'closed';
+    this.gone = true;
+    this.receive.discard();
+    this.io.proc.lpWSPCloseSocket(this.io.s, failure);
+    this.io.onClosed(this);
+  }
+
+  /**
+   * The process exits (D7), between SdpBeginExit and SdpEndExit: what the program has written and the peer's window did
+   * not admit yet goes after all, up to EXIT_BYTES_MAX, then the FIN; unread data become a reset, as on TCP. What the
+   * socket keeps behind the pending write counts as well: TCP takes small writes for as long as its buffers have room.
+   */
+  exit(): void {
+    if (this.phase !== 'established' || this.gone) return;
+    const { user } = this;
+    const writing = this.send.pending !== null;
+    this.send.beginExit();
+    this.send.pump();
+    if (writing && this.send.pending === null) {
+      const unsent = user?.takeUnsent() ?? null;
+      if (unsent === null) user?.onWritten(0);
+      else this.send.begin(unsent, totalBytes(unsent));
+    }
+    this.exiting = true;
+    this.send.drop();
+    if (this.receive.hasQueued) {
+      this.abort();
+      return;
+    }
+    this.send.finWanted = true;
+    this.send.pump();
+  }
+
+  onDisconnect(error: number): void {
+    if (this.phase === 'closed') return;
+    this.gone = true;
+    if (this.phase !== 'established' || this.userClosed) {
+      this.finish();
+      return;
+    }
+    const consumed = this.io.receive.SdpPeerConsumed(this.io.s);
+    const unsent = this.send.pending !== null;
+    const allRead = ((consumed - this.counts.sentBytes) | 0) === 0 && !unsent;
+    const orderly = this.receive.finReceived && this.send.finSent;
+    // A peer that died with everything read is what TCP shows as its FIN; with anything unread, as a reset. A provider
+    // that closed (error 0) before both FINs was told to abort.
+    if (!orderly && (!allRead || (error === 0 && !this.receive.finReceived))) this.error = WSAECONNRESET;
+    this.receive.finReceived = true;
+    const shutting = this.send.finWanted && !this.send.finSent;
+    this.send.drop();
+    if (unsent && this.reading && this.receive.hasQueued) this.lostWrite = true;
+    else if (unsent) setImmediate(writeOver, this, WSAECONNRESET);
+    if (shutting) this.endShutdown(this.error);
+    if (this.reading && this.hasDue()) this.schedule();
+  }
+}
+
+function totalBytes(list: readonly Uint8Array[]): number {
+  let bytes = 0;
+  for (const { length } of list) bytes += length;
+  return bytes;
+}
