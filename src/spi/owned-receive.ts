@@ -43,6 +43,12 @@ export interface MessageReceiver {
    * `WSAECONNRESET`, `WSAECONNABORTED` … Called once, and no other method afterwards.
    */
   onDisconnect(error: number): void;
+  /**
+   * What `WSPDuplicateSocket` began on this socket has ended. 0 = the receives are over, with success and no byte
+   * (DUP-19), and the target process can attach; nothing more comes. Else a WSA code: the socket is as it was before.
+   * If the connection is lost meanwhile, {@link MessageReceiver.onDisconnect} comes instead.
+   */
+  onDuplicated?(error: number): void;
 }
 
 /** The functions behind {@link WSAID_SD_OWNEDRECEIVE}. Sockets are the provider's descriptors (two-handle rule). */

@@ -108,8 +108,8 @@ export type LPWSPCONNECT = (
 ) => number;
 
 /**
- * Prepare to hand the socket to process `dwProcessId` (DUP-18…23): complete pending receives with success and 0 bytes
- * (ERR-16), and put into `lpProtocolInfo.dwProviderReserved` what names socket and connection for that process only.
+ * Prepare to hand the socket to process `dwProcessId` (DUP-18…23): put into `lpProtocolInfo.dwProviderReserved` what
+ * names socket and connection for that process only, and complete pending receives with success and 0 bytes (ERR-16), now or later; then that process can attach.
  * Returns 0 or `SOCKET_ERROR`: `WSAEINVAL`, `WSAEMFILE`, `WSAENOBUFS`, `WSAENOTCONN` (OBS-41), `WSAEOPNOTSUPP`.
  */
 export type LPWSPDUPLICATESOCKET = (
@@ -271,7 +271,8 @@ export type LPWSPSETSOCKOPT = (
 
 /**
  * Make a socket (SOCK-5…11): the provider's record, then `WPUCreateSocketHandle`, then its own descriptor.
- * `lpProtocolInfo.dwProviderReserved` != 0: attach to a duplicated one (DUP-24…27). `g` reserved, 0. `dwFlags` exactly
+ * `lpProtocolInfo.dwProviderReserved` != 0: attach to a duplicated one (DUP-24…27); `FD_CONNECT` tells when it is there,
+ * and whether. `g` reserved, 0. `dwFlags` exactly
  * `WSA_FLAG_OVERLAPPED`.
  * Returns the descriptor or `INVALID_SOCKET`: `WSAEAFNOSUPPORT` · `WSAEPROTOTYPE` · `WSAEPROTONOSUPPORT` · `WSAEINVAL`
  * flags (OBS-6) · `WSAESOCKTNOSUPPORT` · `WSAEMFILE` · `WSAENOBUFS`.

@@ -16,6 +16,12 @@ export const SO_SD_CONNECT_DETAIL = 0x7f01;
 export const SO_SD_NATIVE_ADDRESS = 0x7f02;
 
 /**
+ * Get, level `SOL_SOCKET`, any socket: 1 = the provider can duplicate a connected socket into another process and attach
+ * to one (`WSPDuplicateSocket`, `WSPSocket` with `dwProviderReserved`). Only then does the switch offer to suspend.
+ */
+export const SO_SD_DUPLICATION = 0x7f03;
+
+/**
  * Control code (`_WSAIOW(IOC_VENDOR, 3)`), input a SOCKADDR: may anybody who listens on that port be reached through this provider? 0: perhaps, go
  * on; `WSAEADDRNOTAVAIL`: nobody. A cheap question ahead of the socket, so that a connect which must stay on TCP costs
  * its program next to nothing.

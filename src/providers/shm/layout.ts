@@ -35,6 +35,10 @@ export const RECORD_MESSAGE = 5;
 export const RECORD_CLOSE = 6;
 /** Bytes for a registered target of the peer (WSPRdmaWrite by copy). */
 export const RECORD_WRITE = 7;
+/** The connection goes to another process, which will attach with a token (duplicate.ts); the answer; the attach. */
+export const RECORD_DUPLICATE = 16;
+export const RECORD_DUPLICATED = 17;
+export const RECORD_ATTACH = 18;
 
 /** Where everything is in a link's memory. */
 export interface LinkLayout {

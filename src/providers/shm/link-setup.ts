@@ -86,6 +86,19 @@ export class LinkTable {
     return peer.links[peer.next];
   }
 
+  /** A link to whoever listens under an abstract name, for a duplicated socket's other end (DUP-29). */
+  toName(name: string): Link | LinkFailure {
+    const { addon } = this.host;
+    const fd = addon.connect(name);
+    if (fd < 0) return fd === ECONNREFUSED ? 'no-companion' : 'link-failed';
+    const credentials = new Int32Array(3);
+    if (addon.credentials(fd, credentials) !== 0 || !this.options.allowedUids.has(credentials[0])) {
+      addon.close(fd);
+      return 'uid-not-allowed';
+    }
+    return this.#openOutgoing(fd, credentials[0], credentials[2]);
+  }
+
   /** Tells `waiter` when the link is open, or that it never will be. */
   whenOpen(link: Link, waiter: LinkWaiter): void {
     const waiters = this.#waiters.get(link);

@@ -22,11 +22,14 @@ export function makeOwnedReceive(state: ShmState): OwnedReceive {
     },
     SdpSetConsumed(s, total) {
       const socket = state.sockets[s];
-      if (socket?.state === 'connected') socket.link?.setConsumed(socket.connection, total);
+      if (socket === undefined) return;
+      socket.consumed = total;
+      if (socket.state === 'connected') socket.link?.setConsumed(socket.connection, total);
     },
     SdpPeerConsumed(s) {
       const socket = state.sockets[s];
-      if (socket === undefined || socket.link === null) return 0;
+      if (socket === undefined) return 0;
+      if (socket.link === null) return socket.finalConsumed;
       return socket.link.gone ? socket.finalConsumed : socket.link.peerConsumed(socket.connection);
     },
     SdpBeginExit() {

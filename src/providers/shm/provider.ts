@@ -20,6 +20,7 @@ import {
   SO_DEBUG,
   SO_MAX_MSG_SIZE,
   SO_SD_CONNECT_DETAIL,
+  SO_SD_DUPLICATION,
   SO_SD_NATIVE_ADDRESS,
   SOCK_STREAM,
   type SOCKADDR,
@@ -32,7 +33,6 @@ import {
   WSAEFAULT,
   WSAEINVAL,
   WSAENOPROTOOPT,
-  WSAENOTCONN,
   WSAEOPNOTSUPP,
   WSAEPROTONOSUPPORT,
   WSAEPROTOTYPE,
@@ -46,6 +46,7 @@ import {
   WSAID_REGISTERMEMORY,
   WSAID_REGISTERRDMAMEMORY,
   WSAID_SD_OWNEDRECEIVE,
+  type WSAPROTOCOL_INFOW,
   type WSPPROC_TABLE,
   XP1_CONNECT_DATA,
   XP1_GRACEFUL_CLOSE,
@@ -54,6 +55,7 @@ import {
   XP1_MESSAGE_ORIENTED,
 } from '../../spi/index.js';
 import { makeConnect } from './connecting.js';
+import { attach, makeDuplicate } from './duplicate.js';
 import { ANNOUNCEMENT_PREFIX } from '../../proxy-driver/index.js';
 import { LinkTable } from './link-setup.js';
 import { makeAccept, makeListen } from './listening.js';
@@ -78,13 +80,14 @@ export const SHM_PROVIDER_ID = '6B0E2C58-5A7D-4B0B-9C3E-6F1D2A84B7C1';
 /** Makes the provider for this isolate. */
 export function createShmProvider(options: ShmOptions): ProviderModule {
   const state = new ShmState(options);
+  const protocolInfo = makeProtocolInfo({
+    ProviderId: SHM_PROVIDER_ID,
+    szProtocol: 'shm',
+    dwServiceFlags1:
+      XP1_GUARANTEED_DELIVERY | XP1_GUARANTEED_ORDER | XP1_MESSAGE_ORIENTED | XP1_GRACEFUL_CLOSE | XP1_CONNECT_DATA,
+  });
   return {
-    protocolInfo: makeProtocolInfo({
-      ProviderId: SHM_PROVIDER_ID,
-      szProtocol: 'shm',
-      dwServiceFlags1:
-        XP1_GUARANTEED_DELIVERY | XP1_GUARANTEED_ORDER | XP1_MESSAGE_ORIENTED | XP1_GRACEFUL_CLOSE | XP1_CONNECT_DATA,
-    }),
+    protocolInfo,
     WSPStartupEx(wVersionRequested, lpWSPData, _lpProtocolInfo, UpcallTable, lpProcTable) {
       if (LOBYTE(wVersionRequested) < 2) return WSAVERNOTSUPPORTED;
       if (typeof lpWSPData !== 'object' || typeof lpProcTable !== 'object') return WSAEFAULT;
@@ -100,19 +103,20 @@ export function createShmProvider(options: ShmOptions): ProviderModule {
       lpWSPData.wVersion = WINSOCK_VERSION_2_2;
       lpWSPData.wHighVersion = WINSOCK_VERSION_2_2;
       lpWSPData.szDescription = 'Sockets Direct shared memory provider';
-      fillTable(state, lpProcTable);
+      fillTable(state, protocolInfo, lpProcTable);
       return 0;
     },
   };
 }
 
-function fillTable(state: ShmState, table: WSPPROC_TABLE): void {
-  table.lpWSPSocket = (af, type, protocol, _info, _group, flags, lpErrno) => {
+function fillTable(state: ShmState, info: WSAPROTOCOL_INFOW, table: WSPPROC_TABLE): void {
+  table.lpWSPSocket = (af, type, protocol, info, _group, flags, lpErrno) => {
     if (state.starts === 0) return failed(lpErrno, WSANOTINITIALISED);
     if (af !== AF_INET && af !== AF_INET6) return failed(lpErrno, WSAEAFNOSUPPORT);
     if (type !== SOCK_STREAM) return failed(lpErrno, WSAEPROTOTYPE);
     if (protocol !== IPPROTO_TCP) return failed(lpErrno, WSAEPROTONOSUPPORT);
     if (flags !== WSA_FLAG_OVERLAPPED) return failed(lpErrno, WSAEINVAL);
+    if (info !== null && info.dwProviderReserved !== 0) return attach(state, info.dwProviderReserved, lpErrno); // DUP-24
     return state.create(lpErrno)?.descriptor ?? INVALID_SOCKET;
   };
   table.lpWSPBind = (s, name, _namelen, lpErrno) => {
@@ -154,6 +158,7 @@ function fillTable(state: ShmState, table: WSPPROC_TABLE): void {
     if (level !== SOL_SOCKET) return failed(lpErrno, WSAEINVAL);
     if (optname === SO_MAX_MSG_SIZE) optval.value = maxMessageBytes(state.options.ringBytes);
     else if (optname === SO_DEBUG) optval.value = socket.options.get(SO_DEBUG) ?? 0;
+    else if (optname === SO_SD_DUPLICATION) optval.value = 1;
     else if (optname === SO_SD_CONNECT_DETAIL) (optval as { value: unknown }).value = socket.detail;
     else return failed(lpErrno, WSAENOPROTOOPT);
     return 0;
@@ -172,9 +177,7 @@ function fillTable(state: ShmState, table: WSPPROC_TABLE): void {
     lpErrno.value = WSAEOPNOTSUPP; // ERR-20: no QoS here
     return false;
   };
-  // Suspending and handing a connection to another process is not offered; the negotiation says so (OBS-41).
-  table.lpWSPDuplicateSocket = (s, _process, _info, lpErrno) =>
-    state.find(s, lpErrno) === null ? -1 : failed(lpErrno, WSAENOTCONN);
+  table.lpWSPDuplicateSocket = makeDuplicate(state, info);
   table.lpWSPCleanup = (lpErrno) => {
     if (state.starts === 0) return failed(lpErrno, WSANOTINITIALISED);
     if (--state.starts > 0) return 0;

@@ -2,7 +2,17 @@
 import { WSAECONNRESET } from '../../spi/index.js';
 import { CONNECT_DATA_BYTES_MAX, decodeConnect } from './connect-record.js';
 import { endConnect, onAccepted, onRefused } from './connecting.js';
-import { RECORD_ACCEPT, RECORD_CLOSE, RECORD_CONNECT, RECORD_REFUSE, RECORD_WRITE } from './layout.js';
+import { attachCame, duplicateCame, duplicatedCame } from './duplicate.js';
+import {
+  RECORD_ACCEPT,
+  RECORD_ATTACH,
+  RECORD_CLOSE,
+  RECORD_CONNECT,
+  RECORD_DUPLICATE,
+  RECORD_DUPLICATED,
+  RECORD_REFUSE,
+  RECORD_WRITE,
+} from './layout.js';
 import { type Link, type LinkHost, SLOT_CLOSING } from './link.js';
 import { dropAllWaiting, dropWaiting, onConnect } from './listening.js';
 import { onWrite } from './rdma-write.js';
@@ -33,6 +43,12 @@ export function makeLinkHost(state: ShmState): LinkHost {
           return closeCame(state, link, connection);
         case RECORD_WRITE:
           return writeCame(state, link, connection, payload);
+        case RECORD_DUPLICATE:
+          return duplicateCame(state, link, connection, payload);
+        case RECORD_DUPLICATED:
+          return duplicatedCame(state, link, connection, payload);
+        case RECORD_ATTACH:
+          return attachCame(state, link, connection, payload);
         default:
           return `a record of unknown kind ${kind}`;
       }
@@ -89,6 +105,15 @@ function closeCame(state: ShmState, link: Link, connection: number): string | nu
   }
   if (slot.state === 'disconnected') return `a second CLOSE for connection ${connection}`;
   slot.finalConsumed = link.peerConsumed(connection);
+  if (slot.state === 'duplicated') {
+    // As agreed: the peer waits for the other process now.
+    link.sendClose(connection);
+    link.release(connection);
+    slot.link = null;
+    slot.connection = -1;
+    return null;
+  }
+  if (slot.state === 'duplicating') slot.state = 'connected'; // its program was faster
   disconnect(state, slot, 0);
   return null;
 }
@@ -111,5 +136,6 @@ function linkGone(state: ShmState, link: Link, violation: string): void {
 
 function socketLost(state: ShmState, socket: ShmSocket): void {
   if (socket.state === 'connecting') endConnect(state, socket, 'link-failed');
-  else disconnect(state, socket, WSAECONNRESET);
+  if (socket.state === 'duplicating') socket.state = 'connected';
+  disconnect(state, socket, WSAECONNRESET);
 }

@@ -16,6 +16,11 @@ export type ShmSocketState =
   | 'listening'
   | 'connecting'
   | 'connected'
+  /** WSPDuplicateSocket was called, and the peer has not answered; then it has, and the socket is inactive (DUP-21). */
+  | 'duplicating'
+  | 'duplicated'
+  /** The peer moves to another process, which has not attached yet (OBS-39). There is no link meanwhile. */
+  | 'detached'
   /** The peer or the link is gone; kept until the switch closes (CLOSE-7). */
   | 'disconnected';
 
@@ -23,6 +28,16 @@ export type ShmSocketState =
 export interface PostedReceive {
   readonly buffers: readonly WSABUF[];
   readonly overlapped: WSAOVERLAPPED;
+}
+
+/** What a socket whose peer moves waits for. */
+export interface ExpectedAttach {
+  readonly token: number;
+  /** The only process that may attach (DUP-22). */
+  readonly pid: number;
+  /** The addon's listener under the token's name. */
+  readonly listener: number;
+  readonly timer: NodeJS.Timeout;
 }
 
 /** A connection request that waits for WSPAccept. */
@@ -60,6 +75,12 @@ export class ShmSocket {
   disconnectError = -1;
   /** What the peer had consumed when the link went away. */
   finalConsumed = 0;
+  /** Payload bytes that our program has consumed, as last published: a new link's counter begins with it. */
+  consumed = 0;
+  /** Who is to come, while 'detached'. */
+  expected: ExpectedAttach | null = null;
+  /** What to attach with (`dwProviderReserved`), while 'connecting'; 0: an ordinary connect. */
+  token = 0;
   // Connecting sockets.
   callerData: Uint8Array = new Uint8Array(0);
   calleeData: WSABUF | null = null;

@@ -29,6 +29,8 @@ export class ShmState {
   readonly sockets: (ShmSocket | undefined)[] = [];
   /** Listening sockets by the cookie of their TCP/IP companion. */
   readonly listeners = new Map<bigint, ShmSocket>();
+  /** Sockets whose peer moves to another process, by the token that it will attach with. */
+  readonly expected = new Map<number, ShmSocket>();
   readonly #free: number[] = [];
   readonly #errno: Out<number> = { value: 0 };
   /** The addresses of this host; null: to be asked for. */

@@ -20,6 +20,7 @@ import {
 } from '../../spi/index.js';
 import { RECORD_MESSAGE } from './layout.js';
 import { SEND_DONE, SEND_GONE, SLOT_CLOSING } from './link.js';
+import { stopExpecting } from './duplicate-expect.js';
 import { closeListener } from './listening.js';
 import type { ShmSocket } from './socket-record.js';
 import { failed, type ShmState } from './state.js';
@@ -58,6 +59,7 @@ export function makeSend(state: ShmState): LPWSPSEND {
     if (socket === undefined) return state.find(s, lpErrno) === null ? -1 : 0;
     const { link } = socket;
     if (socket.state !== 'connected' || link === null) {
+      if (socket.state === 'detached') return failed(lpErrno, WSAEWOULDBLOCK);
       return failed(lpErrno, socket.state === 'disconnected' ? WSAECONNRESET : WSAENOTCONN);
     }
     let bytes = 0;
@@ -154,6 +156,7 @@ export function makeCloseSocket(state: ShmState): LPWSPCLOSESOCKET {
 export function closeSocket(state: ShmState, socket: ShmSocket): void {
   const { link, connection } = socket;
   if (socket.state === 'listening') closeListener(state, socket);
+  stopExpecting(state, socket);
   if (link !== null && !link.gone) {
     // A connect given up before its answer: until the peer stirs, others need not wait for it (D12).
     if (socket.state === 'connecting') link.unanswered = true;
