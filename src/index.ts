@@ -3,10 +3,10 @@
  * is put in place by `sockets-direct/register` or `sockets-direct run`.
  */
 import type { Stats } from './observe/index.js';
-import { currentRuntime, type SocketRoute } from './runtime/index.js';
+import { currentRuntime, type SocketRoute, type Status } from './runtime/index.js';
 
 export type { LoopStats, Stats } from './observe/index.js';
-export type { SocketRoute } from './runtime/index.js';
+export type { SocketRoute, Status } from './runtime/index.js';
 export { REASONS, type RouteReason } from './switch/index.js';
 
 /**
@@ -24,8 +24,8 @@ export function stats(): Stats {
 
 /**
  * Whether the switch works in this isolate; if not, the reason code and, in words, what is in the way (unknown settings,
- * a missing addon …).
+ * a missing addon …); and the SAN service providers, in order of preference, those that did not start with the reason.
  */
-export function status(): { readonly on: boolean; readonly reason: string | null; readonly detail: string } {
+export function status(): Status {
   return currentRuntime().status();
 }

@@ -1,7 +1,7 @@
 /**
  * The catalog of service providers of this process, and the list `TCP on SAN`, which says which of them control a SAN
- * (SP-16…18, SW-10). In the founding system both are in the registry and serve all processes; here each process fills its
- * own from its configuration, so that installing is loading code and nothing is left behind. Names and rules are kept.
+ * (SP-16…18, SW-10). In the founding system both are in the registry. Here each isolate fills its own, from its
+ * configuration and from the catalog file that programs share (follow.ts). Names and rules are kept.
  */
 import {
   guidText,
@@ -36,6 +36,8 @@ export class Catalog {
   readonly #sanList: GuidText[] = [];
   readonly #notices = new NotificationHandles();
   #nextEntryId = 1001;
+  #batches = 0;
+  #changed = false;
 
   /**
    * Installs a provider with its protocols. Returns 0, or `SOCKET_ERROR`: `WSAEFAULT` not a GUID or no protocols ·
@@ -58,7 +60,7 @@ export class Catalog {
       load,
     }));
     this.#entries.set(id, entries);
-    this.#notices.changed();
+    this.#tell();
     return 0;
   }
 
@@ -68,7 +70,7 @@ export class Catalog {
     if (id === null || !this.#entries.delete(id)) return fail(lpErrno, WSAEFAULT);
     const at = this.#sanList.indexOf(id);
     if (at >= 0) this.#sanList.splice(at, 1);
-    this.#notices.changed();
+    this.#tell();
     return 0;
   }
 
@@ -103,9 +105,33 @@ export class Catalog {
     if (id === null || !this.#entries.has(id)) return false;
     if (!this.#sanList.includes(id)) {
       this.#sanList.push(id);
-      this.#notices.changed();
+      this.#tell();
     }
     return true;
+  }
+
+  /** Makes the list hold these, in this order; those that are not installed are left out. */
+  setSanList(ids: readonly GuidText[]): void {
+    const list = ids.filter((id, index) => this.#entries.has(id) && ids.indexOf(id) === index);
+    if (list.length === this.#sanList.length && list.every((id, index) => id === this.#sanList[index])) return;
+    this.#sanList.splice(0, this.#sanList.length, ...list);
+    this.#tell();
+  }
+
+  /** Several changes, and one notice of all of them. */
+  batch(act: () => void): void {
+    this.#batches++;
+    try {
+      act();
+    } finally {
+      this.#batches--;
+      if (this.#batches === 0 && this.#changed) this.#tell();
+    }
+  }
+
+  #tell(): void {
+    this.#changed = this.#batches > 0;
+    if (!this.#changed) this.#notices.changed();
   }
 
   /** The list `TCP on SAN`, in order of preference. */

@@ -1,7 +1,7 @@
 /** Find and ask every isolate that runs the switch: main threads and workers, of all processes in this network namespace. */
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { findQueryNames, query } from '../observe/index.js';
-import type { ConnectionSnapshot, ListenerSnapshot, NoAnswer, Stats } from '../observe/index.js';
+import type { ConnectionSnapshot, ListenerSnapshot, NoAnswer, ProviderSnapshot, Stats } from '../observe/index.js';
 
 /** One isolate, as `ss --json` shows it. */
 export interface Isolate {
@@ -18,6 +18,7 @@ export interface Isolate {
   readonly program: string;
   readonly version: string | null;
   readonly node: string | null;
+  readonly providers: readonly ProviderSnapshot[];
   readonly listeners: readonly ListenerSnapshot[];
   readonly connections: readonly ConnectionSnapshot[];
   readonly omitted: number;
@@ -94,6 +95,7 @@ function silent(name: Name, verified: boolean, why: NoAnswer): Isolate {
     program,
     version: null,
     node: null,
+    providers: [],
     listeners: [],
     connections: [],
     omitted: 0,
@@ -118,6 +120,7 @@ async function ask(name: Name, verified: boolean): Promise<Isolate | null> {
     program: snapshot.program,
     version: snapshot.version,
     node: snapshot.node,
+    providers: snapshot.providers,
     listeners: snapshot.listeners,
     connections: snapshot.connections,
     omitted: snapshot.omitted,

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The command `sockets-direct`. */
 import { packageInfo } from '../config/index.js';
+import { providers } from './providers.js';
 import { run } from './run.js';
 import { ss } from './ss.js';
 import { EXIT_FAILURE, EXIT_USAGE } from './usage.js';
@@ -10,6 +11,7 @@ const HELP = `Usage: sockets-direct <command> [options]
 
   run [options] [--] command …   run a command, with the switch in every Node.js process that it starts
   ss [options]                   list connections, their route, and the reason where it is TCP
+  providers <action> …           install, remove and list SAN service providers
 
   --help       show this text; 'sockets-direct <command> --help' shows a command's options
   --version    show the version
@@ -28,6 +30,8 @@ async function main(args: readonly string[]): Promise<number> {
       return await run(rest, output);
     case 'ss':
       return await ss(rest, output);
+    case 'providers':
+      return await providers(rest, output);
     case 'help':
     case '--help':
     case '-h':

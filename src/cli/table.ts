@@ -1,7 +1,7 @@
 /** The human form of `sockets-direct ss`: one line per connection, listener, or isolate that has something to say. */
 import { basename } from 'node:path';
 import { formatEndpoint } from '../observe/index.js';
-import type { ConnectionSnapshot, ListenerSnapshot } from '../observe/index.js';
+import type { ConnectionSnapshot, ListenerSnapshot, ProviderSnapshot } from '../observe/index.js';
 import type { Isolate } from './isolates.js';
 
 export interface Shown {
@@ -69,10 +69,17 @@ function listenerRow(isolate: Isolate, listener: ListenerSnapshot): Row {
   });
 }
 
+/** A provider that did not start: connections that it would have taken go another way. */
+function providerRow(isolate: Isolate, { name, reason, detail }: ProviderSnapshot): Row {
+  const why = [reason, detail].filter((part) => part !== null && part !== '').join(': ');
+  return makeRow(isolate, { State: 'ERR', Route: name, Reason: why });
+}
+
 function rowsOf(isolate: Isolate, shown: Shown): readonly Row[] {
   const reason = [isolate.reason, isolate.detail].filter((part) => part !== null).join(': ');
   if (isolate.status === 'no-answer') return [makeRow(isolate, { State: 'NO-ANSWER', Reason: reason })];
   const rows: Row[] = isolate.status === 'off' ? [makeRow(isolate, { State: 'OFF', Reason: reason })] : [];
+  rows.push(...isolate.providers.filter(({ started }) => !started).map((provider) => providerRow(isolate, provider)));
   if (shown.listeners) rows.push(...isolate.listeners.map((listener) => listenerRow(isolate, listener)));
   if (shown.connections) rows.push(...isolate.connections.map((connection) => connectionRow(isolate, connection)));
   if (isolate.omitted > 0)
@@ -84,14 +91,20 @@ function rowsOf(isolate: Isolate, shown: Shown): readonly Row[] {
 export function formatTable(isolates: readonly Isolate[], shown: Shown): string {
   const rows = isolates.flatMap((isolate) => rowsOf(isolate, shown));
   if (rows.length === 0) return '';
-  const lines = [[...HEADINGS], ...rows.map((row) => HEADINGS.map((heading) => sanitize(row[heading])))];
-  const widths = HEADINGS.map((_, column) => lines.reduce((width, line) => Math.max(width, line[column].length), 0));
-  return lines
+  return alignColumns([[...HEADINGS], ...rows.map((row) => HEADINGS.map((heading) => row[heading]))], RIGHT_ALIGNED);
+}
+
+/** Lines of cells, the first one the headings, as text in columns. */
+export function alignColumns(lines: readonly (readonly string[])[], rightAligned: readonly string[]): string {
+  const headings = lines[0];
+  const cells = lines.map((line) => line.map(sanitize));
+  const widths = headings.map((_, column) => cells.reduce((width, line) => Math.max(width, line[column].length), 0));
+  return cells
     .map((line) => {
-      const cells = line.map((cell, column) =>
-        RIGHT_ALIGNED.includes(HEADINGS[column]) ? cell.padStart(widths[column]) : cell.padEnd(widths[column]),
+      const padded = line.map((cell, column) =>
+        rightAligned.includes(headings[column]) ? cell.padStart(widths[column]) : cell.padEnd(widths[column]),
       );
-      return `${cells.join('  ').trimEnd()}\n`;
+      return `${padded.join('  ').trimEnd()}\n`;
     })
     .join('');
 }

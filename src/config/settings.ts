@@ -18,11 +18,16 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 /** SAN service providers that come with the package. */
 export const BUILT_IN_PROVIDERS: readonly string[] = ['shm'];
 
+/** The word among the providers that stands for those of the catalog file. */
+const CATALOG_PROVIDERS = 'catalog';
+
 /** The effective configuration of one process. */
 export interface Config {
   readonly enabled: boolean;
-  /** Built-in names or absolute paths of modules that export WSPStartupEx, in order of preference. */
+  /** Built-in names, `catalog`, or absolute paths of modules that export WSPStartupEx, in order of preference. */
   readonly providers: readonly string[];
+  /** The file of installed providers; null: in the user's configuration directory. */
+  readonly catalog: string | null;
   readonly include: readonly FilterRule[];
   readonly exclude: readonly FilterRule[];
   /** User ids other than our own whose processes may pair with us (D5). */
@@ -57,13 +62,21 @@ export const SETTINGS: { readonly [Name in SettingName]: Setting<Config[Name]> }
   providers: {
     value: listOf({
       type: 'list of names or paths',
-      range: `${BUILT_IN_PROVIDERS.join(', ')}, or the absolute path of a provider module; at least one`,
+      range: `${[...BUILT_IN_PROVIDERS, CATALOG_PROVIDERS].join(', ')}, or the absolute path of a provider module; at least one`,
       mayBeEmpty: false,
-      parse: (text) => (BUILT_IN_PROVIDERS.includes(text) || isAbsolute(text) ? text : undefined),
+      parse: (text) =>
+        BUILT_IN_PROVIDERS.includes(text) || text === CATALOG_PROVIDERS || isAbsolute(text) ? text : undefined,
       format: (value: string) => value,
     }),
-    default: ['shm'],
-    meaning: 'SAN service providers, in order of preference.',
+    default: ['shm', CATALOG_PROVIDERS],
+    meaning:
+      'SAN service providers, in order of preference. `catalog` stands for those that `sockets-direct providers` has installed.',
+  },
+  catalog: {
+    value: absolutePath(),
+    default: null,
+    meaning:
+      'The file of installed providers. If not set: `sockets-direct/providers.json` in `$XDG_CONFIG_HOME`, or in `~/.config`.',
   },
   include: {
     value: listOf({

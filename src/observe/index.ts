@@ -15,6 +15,7 @@ export type {
   Endpoint,
   IsolateStatus,
   ListenerSnapshot,
+  ProviderSnapshot,
   Snapshot,
 } from './snapshot.js';
 export { Counters } from './stats.js';

@@ -3,7 +3,14 @@
  * name. What does not fit the documented shape is refused whole; unknown fields are dropped.
  */
 import { SNAPSHOT_DETAIL_MAX, SNAPSHOT_ENTRIES_MAX, SNAPSHOT_FORMAT } from './snapshot.js';
-import type { Carrier, ConnectionSnapshot, Endpoint, ListenerSnapshot, Snapshot } from './snapshot.js';
+import type {
+  Carrier,
+  ConnectionSnapshot,
+  Endpoint,
+  ListenerSnapshot,
+  ProviderSnapshot,
+  Snapshot,
+} from './snapshot.js';
 import type { LoopStats, Stats } from './stats.js';
 
 /** Thrown within this file only: `readSnapshot` turns it into null. */
@@ -69,6 +76,23 @@ function connection(value: unknown): ConnectionSnapshot {
   };
 }
 
+function flag(value: unknown): boolean {
+  if (typeof value !== 'boolean') throw new Misfit('flag');
+  return value;
+}
+
+function provider(value: unknown): ProviderSnapshot {
+  const fields = object(value);
+  return {
+    id: orNull(fields['id'], text),
+    name: text(fields['name']),
+    path: text(fields['path']),
+    started: flag(fields['started']),
+    reason: orNull(fields['reason'], text),
+    detail: orNull(fields['detail'], text),
+  };
+}
+
 function listener(value: unknown): ListenerSnapshot {
   const fields = object(value);
   return {
@@ -129,6 +153,7 @@ export function readSnapshot(value: unknown): Snapshot | null {
       status: oneOf(fields['status'], ['ok', 'off']),
       reason: orNull(fields['reason'], text),
       detail: orNull(fields['detail'], text),
+      providers: list(fields['providers'], provider),
       listeners: list(fields['listeners'], listener),
       connections: list(fields['connections'], connection),
       omitted: count(fields['omitted']),

@@ -51,6 +51,19 @@ export interface ListenerSnapshot {
   readonly reason: string | null;
 }
 
+/** A SAN service provider that is installed for this isolate, or the catalog file if that is what is wrong. */
+export interface ProviderSnapshot {
+  /** ProviderId; null: the catalog file itself. */
+  readonly id: string | null;
+  readonly name: string;
+  /** Its module's path, or the name of one that comes with the package. */
+  readonly path: string;
+  readonly started: boolean;
+  /** Reason code and words if it did not start. */
+  readonly reason: string | null;
+  readonly detail: string | null;
+}
+
 export interface Snapshot {
   readonly format: typeof SNAPSHOT_FORMAT;
   readonly pid: number;
@@ -67,6 +80,8 @@ export interface Snapshot {
   readonly reason: string | null;
   /** The reason in words, such as the list of bad settings. */
   readonly detail: string | null;
+  /** In order of preference. */
+  readonly providers: readonly ProviderSnapshot[];
   readonly listeners: readonly ListenerSnapshot[];
   readonly connections: readonly ConnectionSnapshot[];
   /** How many listeners and connections were left out because the answer would have been too large. */
@@ -82,13 +97,18 @@ export const SNAPSHOT_DETAIL_MAX = 4096;
 
 /** The same snapshot with at most `limit` listeners and `limit` connections, the rest counted in `omitted`. */
 export function limitSnapshot(snapshot: Snapshot, limit = SNAPSHOT_ENTRIES_MAX): Snapshot {
-  const { listeners, connections, detail } = snapshot;
+  const { providers, listeners, connections, detail } = snapshot;
   const extra = Math.max(0, listeners.length - limit) + Math.max(0, connections.length - limit);
   return {
     ...snapshot,
-    detail: detail === null ? null : detail.slice(0, SNAPSHOT_DETAIL_MAX),
+    detail: limitDetail(detail),
+    providers: providers.map((provider) => ({ ...provider, detail: limitDetail(provider.detail) })),
     listeners: listeners.slice(0, limit),
     connections: connections.slice(0, limit),
     omitted: snapshot.omitted + extra,
   };
+}
+
+function limitDetail(detail: string | null): string | null {
+  return detail === null ? null : detail.slice(0, SNAPSHOT_DETAIL_MAX);
 }

@@ -1,20 +1,55 @@
-/** The installed providers of this isolate: the package's own by name, others by the path of their module. */
-import { createRequire } from 'node:module';
+/**
+ * The installed providers of this isolate: the package's own by name, others by the path of their module, and those of the
+ * catalog file that programs share, all in the order of the setting `providers`.
+ */
 import { effectiveSpinLimit, readProcessors, type Config } from '../config/index.js';
-import { Catalog } from '../catalog/index.js';
+import {
+  Catalog,
+  CatalogFollower,
+  defaultCatalogPath,
+  importProvider,
+  type InstalledProvider,
+  moduleProblem,
+  type ProviderLoader,
+} from '../catalog/index.js';
 import { createShmProvider, SHM_PROVIDER_ID } from '../providers/shm/index.js';
 import type { ProxyDriver } from '../proxy-driver/index.js';
-import { type Out, type ProviderModule, wsaName } from '../spi/index.js';
+import { type GuidText, guidText, type Out, type ProviderModule, wsaName } from '../spi/index.js';
 import type { Observer } from './observer.js';
 
+/** The word of `providers` that stands for what the catalog file lists. */
+const CATALOG = 'catalog';
+
+export interface InstalledCatalog {
+  readonly catalog: Catalog;
+  /** Null: the configuration wants nothing of the catalog file, or there is no place for one. */
+  readonly follower: CatalogFollower | null;
+}
+
 /** Fills a catalog by configuration. What cannot be installed is told to the observer; the rest still works. */
-export function makeCatalog(config: Config, driver: ProxyDriver, observer: Observer): Catalog {
+export function makeCatalog(config: Config, driver: ProxyDriver, observer: Observer): InstalledCatalog {
   const catalog = new Catalog();
+  // Ids in order of preference; null: here come those of the file.
+  const order: (GuidText | null)[] = [];
   for (const name of config.providers) {
+    if (name === CATALOG) {
+      order.push(null);
+      continue;
+    }
     const module = name === 'shm' ? shm(config, driver, observer) : load(name, observer);
-    if (module !== null) install(catalog, name, module, observer);
+    const id = module === null ? null : install(catalog, name, module, observer);
+    if (id !== null) order.push(id);
   }
-  return catalog;
+  const arrange = (ids: readonly GuidText[]): readonly GuidText[] => order.flatMap((id) => id ?? ids);
+  catalog.setSanList(arrange([]));
+  const path = order.includes(null) ? (config.catalog ?? defaultCatalogPath(process.env)) : null;
+  if (path === null) return { catalog, follower: null };
+  const onProblem = (problem: string): void => {
+    observer.failed('catalog', 'bad-configuration', problem);
+  };
+  const follower = new CatalogFollower({ catalog, path, arrange, loader, onProblem });
+  follower.start();
+  return { catalog, follower };
 }
 
 function shm(config: Config, driver: ProxyDriver, observer: Observer): ProviderModule {
@@ -28,23 +63,29 @@ function shm(config: Config, driver: ProxyDriver, observer: Observer): ProviderM
   });
 }
 
-/** A provider module of somebody else's: exports `WSPStartupEx` and `protocolInfo`. */
+/** Loads a module of the catalog file when the switch starts it. What is thrown becomes the reason for refusing it. */
+function loader({ path }: InstalledProvider): ProviderLoader {
+  return () => {
+    const problem = moduleProblem(path);
+    if (problem !== null) throw new Error(`${path} ${problem}`);
+    const module = importProvider(path);
+    if (typeof module === 'string') throw new Error(`${path}: ${module}`);
+    return module;
+  };
+}
+
+/** A provider module that the configuration names. */
 function load(path: string, observer: Observer): ProviderModule | null {
-  try {
-    const module: unknown = createRequire(import.meta.url)(path);
-    if (typeof module === 'object' && module !== null && 'WSPStartupEx' in module && 'protocolInfo' in module) {
-      return module as ProviderModule;
-    }
-    observer.failed('catalog', 'provider-failed', `${path} does not export WSPStartupEx and protocolInfo`);
-  } catch (error) {
-    observer.failed('catalog', 'provider-failed', `${path}: ${error instanceof Error ? error.message : String(error)}`);
-  }
+  const module = importProvider(path);
+  if (typeof module !== 'string') return module;
+  observer.failed('catalog', 'provider-failed', `${path}: ${module}`);
   return null;
 }
 
-function install(catalog: Catalog, path: string, module: ProviderModule, observer: Observer): void {
+function install(catalog: Catalog, path: string, module: ProviderModule, observer: Observer): GuidText | null {
   const errno: Out<number> = { value: 0 };
   const id = path === 'shm' ? SHM_PROVIDER_ID : module.protocolInfo.ProviderId;
-  if (catalog.WSCInstallProvider(id, path, () => module, [module.protocolInfo], errno) === 0) catalog.addToSanList(id);
-  else observer.failed('catalog', wsaName(errno.value), `${path} cannot be installed`);
+  if (catalog.WSCInstallProvider(id, path, () => module, [module.protocolInfo], errno) === 0) return guidText(id);
+  observer.failed('catalog', wsaName(errno.value), `${path} cannot be installed`);
+  return null;
 }

@@ -3,12 +3,12 @@
  * `status()`, `routeOf`, `ss` and the debug log show. It never throws and never prints (DESIGN D9).
  */
 import { type Config, type ConfigResult, describeConfigError, loadConfig } from '../config/index.js';
-import { type Snapshot, startLog, startQueryServer, type Stats } from '../observe/index.js';
+import { type ProviderSnapshot, type Snapshot, startLog, startQueryServer, type Stats } from '../observe/index.js';
 import { ProxyDriver } from '../proxy-driver/index.js';
 import type { SOCKADDR } from '../spi/index.js';
 import type { RouteReason } from '../switch/index.js';
 import { Observer } from './observer.js';
-import { makeSnapshot } from './snapshot.js';
+import { makeSnapshot, providerSnapshots } from './snapshot.js';
 import { startSwitch } from './start-switch.js';
 
 /** How one connection travels. */
@@ -28,7 +28,16 @@ export interface SocketRoute {
 export interface Runtime {
   routeOf(socket: object): SocketRoute | null;
   stats(): Stats;
-  status(): { readonly on: boolean; readonly reason: RouteReason | null; readonly detail: string };
+  status(): Status;
+}
+
+/** Whether the switch works here, and which providers it has. */
+export interface Status {
+  readonly on: boolean;
+  readonly reason: RouteReason | null;
+  readonly detail: string;
+  /** In order of preference; those that did not start have the reason. */
+  readonly providers: readonly ProviderSnapshot[];
 }
 
 /** Where the isolate's one runtime is, for a second copy of this package to find. */
@@ -52,7 +61,12 @@ const observerOfNothing = new Observer();
 const NOT_STARTED: Runtime = {
   routeOf: () => null,
   stats: () => observerOfNothing.stats([], null),
-  status: () => ({ on: false, reason: 'switch-off', detail: 'sockets-direct/register is not loaded' }),
+  status: () => ({
+    on: false,
+    reason: 'switch-off',
+    detail: 'sockets-direct/register is not loaded',
+    providers: [],
+  }),
 };
 
 class IsolateRuntime implements Runtime {
@@ -99,8 +113,11 @@ class IsolateRuntime implements Runtime {
 
   #snapshot(): Snapshot {
     const { on, reason, detail } = this.status();
-    const net = this.#started?.net ?? null;
-    return makeSnapshot({ on, reason, detail, net, sw: this.#started?.sw ?? null, stats: this.stats() });
+    const { net, sw, follower } = this.#started ?? { net: null, sw: null, follower: null };
+    // Whoever asks may have changed the catalog just now, where no watch could tell (follow.ts).
+    follower?.refresh();
+    const catalogProblem = follower?.problem ?? null;
+    return makeSnapshot({ on, reason, detail, net, sw, catalogProblem, stats: this.stats() });
   }
 
   routeOf(socket: object): SocketRoute | null {
@@ -115,7 +132,9 @@ class IsolateRuntime implements Runtime {
     return this.#observer.stats(live, this.#driver?.addon.loopStats() ?? null);
   }
 
-  status(): ReturnType<Runtime['status']> {
-    return { on: this.#reason === null, reason: this.#reason, detail: this.#detail };
+  status(): Status {
+    const rows = this.#started?.sw?.snapshot().providers ?? [];
+    const providers = providerSnapshots(rows, this.#started?.follower?.problem ?? null);
+    return { on: this.#reason === null, reason: this.#reason, detail: this.#detail, providers };
   }
 }

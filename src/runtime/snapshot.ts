@@ -2,9 +2,15 @@
 import { threadId } from 'node:worker_threads';
 import { packageInfo } from '../config/index.js';
 import type { InstalledNet, LiveConnection } from '../net/index.js';
-import { type ConnectionSnapshot, SNAPSHOT_FORMAT, type Snapshot, type Stats } from '../observe/index.js';
+import {
+  type ConnectionSnapshot,
+  type ProviderSnapshot,
+  SNAPSHOT_FORMAT,
+  type Snapshot,
+  type Stats,
+} from '../observe/index.js';
 import type { SOCKADDR } from '../spi/index.js';
-import type { RouteReason, Switch } from '../switch/index.js';
+import type { ProviderRow, RouteReason, Switch } from '../switch/index.js';
 import { endpoint } from './observer.js';
 
 export interface SnapshotInput {
@@ -13,13 +19,15 @@ export interface SnapshotInput {
   readonly detail: string;
   readonly net: InstalledNet | null;
   readonly sw: Switch | null;
+  /** What is wrong with the catalog file; null: nothing. */
+  readonly catalogProblem: string | null;
   readonly stats: Stats;
 }
 
 const NOWHERE: SOCKADDR = { sa_family: 0, sin_port: 0, sin_addr: '' };
 
-export function makeSnapshot({ on, reason, detail, net, sw, stats }: SnapshotInput): Snapshot {
-  const listeners = sw?.snapshot().listeners ?? [];
+export function makeSnapshot({ on, reason, detail, net, sw, catalogProblem, stats }: SnapshotInput): Snapshot {
+  const { listeners, providers } = sw?.snapshot() ?? { listeners: [], providers: [] };
   return {
     format: SNAPSHOT_FORMAT,
     pid: process.pid,
@@ -30,6 +38,7 @@ export function makeSnapshot({ on, reason, detail, net, sw, stats }: SnapshotInp
     status: on ? 'ok' : 'off',
     reason,
     detail: detail === '' ? null : detail,
+    providers: providerSnapshots(providers, catalogProblem),
     listeners: listeners.map(({ id, local, providers, reason: why }) => ({
       id,
       local: endpoint(local),
@@ -41,6 +50,24 @@ export function makeSnapshot({ on, reason, detail, net, sw, stats }: SnapshotInp
     omitted: 0,
     stats,
   };
+}
+
+/** The installed providers, and the catalog file in their place where it is not believed. */
+export function providerSnapshots(
+  rows: readonly ProviderRow[],
+  catalogProblem: string | null,
+): readonly ProviderSnapshot[] {
+  const providers = rows.map(({ id, name, path, started, reason, detail }) => ({
+    id,
+    name,
+    path,
+    started,
+    reason,
+    detail: started ? null : detail,
+  }));
+  if (catalogProblem === null) return providers;
+  const reason = 'bad-configuration' satisfies RouteReason;
+  return [...providers, { id: null, name: 'catalog', path: '', started: false, reason, detail: catalogProblem }];
 }
 
 function row(connection: LiveConnection): ConnectionSnapshot {

@@ -6,6 +6,7 @@ import { compileFilters, type Config } from '../config/index.js';
 import { install, type InstalledNet, reachInternals, type SwitchPort, type TcpHandle } from '../net/index.js';
 import { TcpipProvider, type TcpMethods } from '../providers/tcpip/index.js';
 import type { ProxyDriver } from '../proxy-driver/index.js';
+import type { Catalog, CatalogFollower } from '../catalog/index.js';
 import { type RouteReason, Switch } from '../switch/index.js';
 import { makeCatalog } from './catalog.js';
 import type { Observer } from './observer.js';
@@ -21,6 +22,8 @@ export interface StartInput {
 export interface Started {
   readonly net: InstalledNet | null;
   readonly sw: Switch | null;
+  /** Keeps the providers as the catalog file has them; null: nothing does. */
+  readonly follower: CatalogFollower | null;
   readonly reason: RouteReason | null;
   readonly detail: string;
 }
@@ -34,21 +37,27 @@ export function startSwitch(input: StartInput): Started {
   const { off, driver, observer } = input;
   const reached = reachInternals();
   if (!reached.ok) {
-    return { net: null, sw: null, reason: off?.reason ?? reached.reason, detail: off?.detail ?? reached.detail };
+    const { reason, detail } = off ?? reached;
+    return { net: null, sw: null, follower: null, reason, detail };
   }
   if (off !== null || driver === null) return installOff(off ?? NO_DRIVER, observer);
   const tcpip = new TcpipProvider(driver, originals(reached.internals.TCP.prototype));
-  const sw = makeSwitch(input, driver, tcpip);
+  const { catalog, follower } = makeCatalog(input.config, driver, observer);
+  const sw = makeSwitch(input, catalog, tcpip);
   sw.start();
   const { off: reason, detail } = sw.snapshot();
-  if (reason !== null) return installOff({ reason, detail }, observer);
+  if (reason !== null) {
+    follower?.stop();
+    return installOff({ reason, detail }, observer);
+  }
   const result = install(makePort(sw, tcpip), { hold: (delta) => driver.hold(delta), observer });
   if (!result.ok) {
+    follower?.stop();
     sw.stop();
-    return { net: null, sw: null, reason: result.reason, detail: result.detail };
+    return { net: null, sw: null, follower: null, reason: result.reason, detail: result.detail };
   }
   afterExitHandlers(() => sw.exit());
-  return { net: result.net, sw, reason: null, detail: '' };
+  return { net: result.net, sw, follower, reason: null, detail: '' };
 }
 
 const NO_DRIVER = { reason: 'addon-unavailable' as const, detail: '' };
@@ -65,7 +74,7 @@ function installOff(off: { reason: RouteReason; detail: string }, observer: Obse
     listen: () => listening,
   };
   const result = install(port, { hold: nothing, observer });
-  return { net: result.ok ? result.net : null, sw: null, reason, detail };
+  return { net: result.ok ? result.net : null, sw: null, follower: null, reason, detail };
 }
 
 function nothing(): void {
@@ -77,12 +86,12 @@ function originals({ open, listen, connect, connect6, getsockname }: TcpHandle):
   return { open, listen, connect, connect6, getsockname };
 }
 
-function makeSwitch({ config, observer }: StartInput, driver: ProxyDriver, tcpip: TcpipProvider): Switch {
+function makeSwitch({ config, observer }: StartInput, catalog: Catalog, tcpip: TcpipProvider): Switch {
   const filters = compileFilters(config.include, config.exclude);
   const program = filters.program(process.argv[1] ?? '');
   return new Switch({
     tcpip,
-    catalog: makeCatalog(config, driver, observer),
+    catalog,
     session: { windowBytes: config.windowBytes, receiveBuffers: RECEIVE_BUFFERS },
     connectTimeoutMs: config.connectTimeoutMilliseconds,
     negativeTtlMs: NEGATIVE_MS,

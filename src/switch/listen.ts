@@ -65,10 +65,13 @@ export class Listening {
     else this.#companions.set(provider, opened);
   }
 
-  /** Takes the companion on a provider away, for the provider is removed. */
-  detach(provider: SanProvider): void {
-    this.#companions.get(provider)?.close();
+  /** Takes the companion on a provider away, for the provider is removed. `reason`: what counts if none is left. */
+  detach(provider: SanProvider, reason: RouteReason): void {
+    const companion = this.#companions.get(provider);
+    if (companion === undefined) return;
+    companion.close();
     this.#companions.delete(provider);
+    this.#failure = reason;
   }
 
   close(): void {

@@ -2,7 +2,7 @@
  * The SAN service providers that the switch works with: the catalog's list `TCP on SAN`, started, kept up with changes
  * (SW-10, SW-19…21), and the table of their addresses (SW-15, ADDR-10).
  */
-import type { Catalog } from '../catalog/index.js';
+import type { Catalog, CatalogEntry } from '../catalog/index.js';
 import {
   createOverlapped,
   type GuidText,
@@ -22,7 +22,10 @@ import { type RefusedProvider, type SessionSettings, startProvider } from './sta
 
 /** One row of a snapshot. */
 export interface ProviderRow {
+  readonly id: GuidText;
   readonly name: string;
+  /** Where its module is, as the catalog says; the name of one that comes with the package. */
+  readonly path: string;
   readonly started: boolean;
   /** Null if it started. */
   readonly reason: RouteReason | null;
@@ -96,11 +99,13 @@ export class Providers {
 
   rows(): ProviderRow[] {
     return this.#all.map((provider) => {
+      const { id, name } = provider;
+      const path = this.#catalog.entry(id)?.path ?? '';
       if (!(provider instanceof SanProvider)) {
-        return { name: provider.name, started: false, reason: provider.reason, detail: provider.detail, addresses: [] };
+        return { id, name, path, started: false, reason: provider.reason, detail: provider.detail, addresses: [] };
       }
       const addresses = this.#table.addresses(provider);
-      return { name: provider.name, started: true, reason: null, detail: '', addresses };
+      return { id, name, path, started: true, reason: null, detail: '', addresses };
     });
   }
 
@@ -125,12 +130,15 @@ export class Providers {
 
   #enumerate(): void {
     const list = this.#catalog.sanList();
-    const before = new Map<GuidText, SanProvider | RefusedProvider>(this.#all.map((entry) => [entry.id, entry]));
+    const before = new Map<number, SanProvider | RefusedProvider>(this.#all.map((entry) => [entryIdOf(entry), entry]));
     const all: (SanProvider | RefusedProvider)[] = [];
     for (const id of list) {
-      const provider = before.get(id) ?? this.#startOne(id);
-      before.delete(id);
-      if (provider !== null) all.push(provider);
+      // By entry, not by provider: one that was removed and installed again is started again.
+      const entry = this.#catalog.entry(id);
+      if (entry === null) continue;
+      const { dwCatalogEntryId } = entry.info;
+      all.push(before.get(dwCatalogEntryId) ?? this.#startOne(entry));
+      before.delete(dwCatalogEntryId);
     }
     const removed = [...before.values()].filter((provider) => provider instanceof SanProvider);
     this.#all = all;
@@ -141,9 +149,7 @@ export class Providers {
     }
   }
 
-  #startOne(id: GuidText): SanProvider | RefusedProvider | null {
-    const entry = this.#catalog.entry(id);
-    if (entry === null) return null;
+  #startOne(entry: CatalogEntry): SanProvider | RefusedProvider {
     const provider = startProvider(entry, this.#base.info, this.#handles, this.#settings);
     const { events } = this.#host;
     if (provider instanceof SanProvider) events.onProvider('started', provider.name, null, '');
@@ -157,6 +163,10 @@ export class Providers {
     this.#host.events.onAddresses?.(this.#table.size);
     this.#host.providersChanged(removed);
   }
+}
+
+function entryIdOf(provider: SanProvider | RefusedProvider): number {
+  return provider instanceof SanProvider ? provider.owner.catalogEntryId : provider.catalogEntryId;
 }
 
 /** The first call of WSAProviderConfigChange completes at once; its routine is never called. */

@@ -78,8 +78,13 @@ export class SanProvider {
   addressList(): SOCKET_ADDRESS_LIST {
     answer.value = null;
     const code = SIO_ADDRESS_LIST_QUERY;
-    const result = this.procs.lpWSPIoctl(this.scratch, code, null, answer, bytesReturned, null, null, null, errno);
-    return result === 0 && isAddressList(answer.value) ? answer.value : { iAddressCount: 0, Address: [] };
+    try {
+      const result = this.procs.lpWSPIoctl(this.scratch, code, null, answer, bytesReturned, null, null, null, errno);
+      if (result === 0 && isAddressList(answer.value)) return answer.value;
+    } catch {
+      // A provider that throws breaks the contract: as one that cannot tell.
+    }
+    return { iAddressCount: 0, Address: [] };
   }
 
   /** Whether anybody on a remote port may be reached here, asked before anything is made; true if it cannot tell. */
@@ -138,7 +143,11 @@ export class SanProvider {
   /** The last call: everything that is left goes (SP-12). */
   cleanup(): void {
     this.close(this.scratch);
-    this.procs.lpWSPCleanup(errno);
+    try {
+      this.procs.lpWSPCleanup(errno);
+    } catch {
+      // It was the last call: whatever it left is its own affair.
+    }
   }
 }
 

@@ -44,6 +44,8 @@ import { makeUpcalls } from './upcalls.js';
 /** A provider that did not start, and why. */
 export interface RefusedProvider {
   readonly id: GuidText;
+  /** The entry that was tried: another one of the same id is worth another try. */
+  readonly catalogEntryId: number;
   readonly name: string;
   readonly reason: RouteReason;
   /** In words, for people. */
@@ -127,7 +129,7 @@ export function startProvider(
     if (started) undo(procs, scratch);
     handles.closeAll(owner);
     const reason = error instanceof Refusal ? error.reason : 'provider-failed';
-    return { id: info.ProviderId, name: info.szProtocol, reason, detail };
+    return { id: info.ProviderId, catalogEntryId: info.dwCatalogEntryId, name: info.szProtocol, reason, detail };
   }
 }
 

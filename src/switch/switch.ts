@@ -245,9 +245,11 @@ export class Switch implements ConnectHost, AcceptHost, ProvidersHost {
 
   /** Listeners gain the providers that have come to serve their address (SW-21), and lose those that were removed. */
   providersChanged(removed: readonly SanProvider[]): void {
+    // What could not be reached on the providers that were, may be on those that are.
+    this.#negative.clear();
     for (const listening of this.#listenings) {
       const before = listening.reason;
-      for (const provider of removed) listening.detach(provider);
+      for (const provider of removed) listening.detach(provider, this.#providers?.nothing ?? 'not-local');
       if (this.#refuseListen(listening.name) === null) this.#attachAll(listening);
       if (listening.reason !== before) this.#tellListener(listening);
     }

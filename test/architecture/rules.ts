@@ -22,7 +22,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   net: { src: ['spi', 'session', 'switch'], outside: ['node'] },
   observe: { src: ['config', 'spi', 'session', 'switch'], outside: ['node'] },
   runtime: { src: '*', outside: ['node'] },
-  cli: { src: ['config', 'observe'], outside: ['node'] },
+  cli: { src: ['config', 'spi', 'catalog', 'observe'], outside: ['node'] },
   // The two entry points: the public API and the preload's ESM side.
   'index.ts': { src: '*', outside: ['node'] },
   'register.ts': { src: '*', outside: ['node'] },

@@ -27,6 +27,13 @@ export interface ShownProcess {
   readonly status: 'ok' | 'off' | 'no-answer';
   readonly reason: string | null;
   readonly program: string;
+  readonly providers: readonly {
+    readonly id: string | null;
+    readonly name: string;
+    readonly started: boolean;
+    readonly reason: string | null;
+    readonly detail: string | null;
+  }[];
   readonly listeners: readonly {
     readonly carrier: 'san' | 'tcp';
     readonly reason: string | null;

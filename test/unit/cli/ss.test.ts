@@ -76,7 +76,7 @@ describe('sockets-direct ss', () => {
     const [isolate] = await list(child);
     assert.deepEqual(Object.keys(isolate), [
       ...['pid', 'thread', 'uid', 'verified', 'status', 'reason', 'detail', 'program', 'version', 'node'],
-      ...['listeners', 'connections', 'omitted', 'stats'],
+      ...['providers', 'listeners', 'connections', 'omitted', 'stats'],
     ]);
     assert.equal(isolate['pid'], child.pid);
     assert.equal(isolate['status'], 'ok');

@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Isolate } from '../../../src/cli/isolates.js';
 import { formatBytes, formatTable, sanitize } from '../../../src/cli/table.js';
-import { sampleConnection, sampleListener, sampleSnapshot, sampleTcpConnection } from '../observe/sample.js';
+import {
+  sampleConnection,
+  sampleListener,
+  sampleProvider,
+  sampleSnapshot,
+  sampleTcpConnection,
+} from '../observe/sample.js';
 
 function isolate(fields: Partial<Isolate> = {}): Isolate {
   return { ...sampleSnapshot({ pid: 4711, program: '/srv/api/server.js' }), uid: 0, verified: true, ...fields };
@@ -50,6 +56,19 @@ describe('the table', () => {
     assert.match(rows[3], /^IDLE /);
     assert.equal(formatTable([isolate(none)], { ...everything, idle: false }), '');
   });
+});
+
+test('a provider that did not start has a row with the reason, whatever else is shown', () => {
+  const refused = { started: false, reason: 'provider-failed', detail: 'it lacks WSPSend' };
+  const providers = [sampleProvider(), sampleProvider({ name: 'fabric', ...refused })];
+  const rows = formatTable([isolate({ providers, connections: [], listeners: [] })], {
+    connections: true,
+    listeners: false,
+    idle: false,
+  });
+  const [, first, second] = rows.split('\n');
+  assert.match(first, /^ERR +fabric +.* provider-failed: it lacks WSPSend$/);
+  assert.equal(second, '');
 });
 
 test('bytes are short', () => {

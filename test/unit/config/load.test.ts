@@ -37,7 +37,8 @@ describe('the table', () => {
     const config = load({ environment: { PATH: '/bin', SOCKETSDIRECT: 'not ours' } });
     assert.deepEqual(config, {
       enabled: true,
-      providers: ['shm'],
+      providers: ['shm', 'catalog'],
+      catalog: null,
       include: [],
       exclude: [],
       allowedUids: [],
@@ -59,7 +60,7 @@ describe('the table', () => {
 
   test('has a default for each setting that its own type accepts', () => {
     for (const name of SETTING_NAMES) {
-      if (name === 'config') continue; // its default is "no file", which nobody can write
+      if (SETTINGS[name].default === null) continue; // "no file", which nobody can write
       const { value, default: initial } = SETTINGS[name];
       const items = (value.format as (value: unknown) => readonly string[])(initial);
       assert.deepEqual(value.parse(items), { value: initial }, name);
@@ -72,7 +73,8 @@ describe('values', () => {
     ['enabled', 'off', false],
     ['enabled', '0', false],
     ['enabled', 'true', true],
-    ['providers', 'shm,/opt/san/provider.mjs', ['shm', '/opt/san/provider.mjs']],
+    ['providers', 'catalog,shm,/opt/san/provider.mjs', ['catalog', 'shm', '/opt/san/provider.mjs']],
+    ['catalog', '/etc/sockets-direct/providers.json', '/etc/sockets-direct/providers.json'],
     ['providers', ' shm , ', ['shm']],
     ['providers', '["/opt/a,b.mjs"]', ['/opt/a,b.mjs']],
     ['allowedUids', '0,1000,4294967294', [0, 1000, 4294967294]],
@@ -94,7 +96,8 @@ describe('values', () => {
 
   const refused: readonly (readonly [SettingName, string, RegExp])[] = [
     ['enabled', 'yes', /on, off/],
-    ['providers', 'smh', /shm, or the absolute path/],
+    ['providers', 'smh', /shm, catalog, or the absolute path/],
+    ['catalog', 'providers.json', /an absolute path/],
     ['providers', './provider.mjs', /absolute path/],
     ['providers', ',', /at least one/],
     ['include', 'port:65536', /0 to 65535/],

@@ -1,7 +1,7 @@
 /** Snapshots for tests: what the runtime would fill in. */
 import { threadId } from 'node:worker_threads';
 import { Counters } from '../../../src/observe/index.js';
-import type { ConnectionSnapshot, ListenerSnapshot, Snapshot } from '../../../src/observe/index.js';
+import type { ConnectionSnapshot, ListenerSnapshot, ProviderSnapshot, Snapshot } from '../../../src/observe/index.js';
 
 export function sampleConnection(fields: Partial<ConnectionSnapshot> = {}): ConnectionSnapshot {
   return {
@@ -39,6 +39,11 @@ export function sampleListener(fields: Partial<ListenerSnapshot> = {}): Listener
   return { id: 3, local, carrier: 'san', provider: 'shm', reason: null, ...fields };
 }
 
+export function sampleProvider(fields: Partial<ProviderSnapshot> = {}): ProviderSnapshot {
+  const id = '6B0E2C58-5A7D-4B0B-9C3E-6F1D2A84B7C1';
+  return { id, name: 'shm', path: 'shm', started: true, reason: null, detail: null, ...fields };
+}
+
 export function sampleSnapshot(fields: Partial<Snapshot> = {}): Snapshot {
   return {
     format: 1,
@@ -50,6 +55,7 @@ export function sampleSnapshot(fields: Partial<Snapshot> = {}): Snapshot {
     status: 'ok',
     reason: null,
     detail: null,
+    providers: [sampleProvider()],
     listeners: [sampleListener()],
     connections: [sampleConnection(), sampleTcpConnection('no-companion')],
     omitted: 0,
