@@ -100,6 +100,16 @@ export class ReceiveSide {
     return this.#queue.shift() ?? null;
   }
 
+  /** All that waits, for another process to deliver; oldest first. */
+  takeAll(): readonly Uint8Array[] {
+    return this.#queue.splice(0).map(({ memory, start, end }) => memory.subarray(start, end));
+  }
+
+  /** Bytes that wait, as {@link takeAll} gave them elsewhere; they are counted already. */
+  restore(bytes: Uint8Array): void {
+    this.#queue.push({ memory: bytes, start: 0, end: bytes.length });
+  }
+
   /** The program is gone: nothing is kept for it. */
   discard(): void {
     this.#queue = [];

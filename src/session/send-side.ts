@@ -65,6 +65,10 @@ export class SendSide implements SendOwner {
   /** The pending write: its buffers, how far it is, and bytes left. */
   pending: readonly Uint8Array[] | null = null;
   pendingBytes = 0;
+  /** Nothing goes, for one end of the connection goes to another process (DUP-11, DUP-16). */
+  held = false;
+  /** What is to be said of it and could not go yet: a message type, or 0. */
+  #word = 0;
   #index = 0;
   #offset = 0;
   /** The process exits: windows do not hold, up to {@link EXIT_BYTES_MAX}. */
@@ -86,6 +90,7 @@ export class SendSide implements SendOwner {
     const length = bytes.length;
     const counts = this.counts;
     if (
+      this.held ||
       length > this.payloadBytesMax ||
       counts.bytesUnderWay + length > this.windowBytes ||
       counts.messagesUnderWay >= this.receiveBuffers - 3 ||
@@ -132,12 +137,60 @@ export class SendSide implements SendOwner {
 
   /** Sends as much as credits and the provider allow; then the FIN if it is wanted. */
   pump(): void {
+    if (this.#word !== 0) this.#say();
+    if (this.held) {
+      if (this.pendingBytes === 0 && !this.#data?.busy) this.pending = null;
+      return;
+    }
     while (this.pending !== null) {
       if (this.#data?.busy) return;
       if (this.pendingBytes > 0 && !this.#sendSlice(this.pending)) return;
       if (this.pendingBytes === 0 && !this.#data?.busy) this.pending = null;
     }
     if (this.finWanted && !this.finSent && !this.#data?.busy) this.#sendFin();
+  }
+
+  /** Nothing more goes once what the provider holds is out, but `word`, after all of it (DUP-12, DUP-13). */
+  hold(word: number): void {
+    this.held = true;
+    this.#word = word;
+    this.#say();
+  }
+
+  /** Things go on, and the peer is told by `word`, or has told us (0). {@link pump} comes next. */
+  release(word: number): void {
+    this.held = false;
+    this.#word = word;
+    if (word !== 0) this.#say();
+  }
+
+  /** Takes a word back that has not gone; true: it had not. */
+  unhold(): boolean {
+    const kept = this.#word !== 0;
+    this.held = false;
+    this.#word = 0;
+    return kept;
+  }
+
+  /** Whether a word waits for credit, or for the provider. */
+  get owesWord(): boolean {
+    return this.#word !== 0;
+  }
+
+  #say(): void {
+    if (this.#data?.busy || this.#credit?.busy || this.counts.messagesUnderWay >= this.receiveBuffers) return;
+    const word = this.#word;
+    this.#word = 0;
+    this.#control(word);
+  }
+
+  /** What of the pending write the provider has not been given; it is the caller's from now on. */
+  takePending(): readonly Uint8Array[] {
+    const list = (this.pending ?? []).slice(this.#index);
+    if (list.length > 0) list[0] = list[0].subarray(this.#offset);
+    this.pending = null;
+    this.pendingBytes = 0;
+    return list;
   }
 
   /** Sends the CONFIRM by itself, if no message has carried it yet. */
@@ -160,9 +213,13 @@ export class SendSide implements SendOwner {
       this.#refused(error);
       return;
     }
-    if (operation === this.#credit) return;
+    if (operation === this.#credit) {
+      if (this.#word !== 0) this.pump();
+      return;
+    }
     if (operation.header[0] === MESSAGE_FIN) {
       this.finSent = true;
+      if (this.#word !== 0) this.pump();
       this.events.onFinSent();
       return;
     }

@@ -31,6 +31,11 @@ export abstract class SessionBase implements SendEvents {
   /** The connection took a pending write with it; a reading program hears of that after what came, for it may then stop. */
   protected lostWrite = false;
   protected exiting = false;
+  /** This end made the connection. */
+  protected initiator: boolean;
+  /** A report may have opened the window: due at the end of the run. */
+  protected pumpDue = false;
+  private providerClosed = false;
 
   /** `phase`: 'connecting' for the side that offered, 'unconfirmed' for the side that was offered to. */
   constructor(
@@ -39,12 +44,21 @@ export abstract class SessionBase implements SendEvents {
     phase: 'connecting' | 'unconfirmed',
   ) {
     this.phase = phase;
+    this.initiator = phase === 'connecting';
     this.send = new SendSide(io.s, io.proc, io.receive, this.counts, this);
     this.receive = new ReceiveSide(this.counts);
     this.receive.windowBytes = local.windowBytes;
     this.receive.receiveBuffers = local.receiveBuffers;
   }
 
+  /** The provider's socket goes; a second time does nothing, for its number may be another's by then. */
+  protected closeProvider(): void {
+    if (this.providerClosed) return;
+    this.providerClosed = true;
+    this.io.proc.lpWSPCloseSocket(this.io.s, failure);
+  }
+
+  protected abstract pumpInRun(spent: boolean): void;
   abstract onWriteEnd(error: number): void;
   abstract onFinSent(): void;
   abstract onSendFailed(error: number): void;

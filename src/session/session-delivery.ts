@@ -87,7 +87,7 @@ export abstract class DeliveringSession extends SessionBase {
   }
 
   protected report(): void {
-    this.send.report(this.receive.windowBytes, this.receive.receiveBuffers);
+    if (!this.send.held) this.send.report(this.receive.windowBytes, this.receive.receiveBuffers);
   }
 
   protected endShutdown(error: number): void {

@@ -1,12 +1,15 @@
 /** How a session ends: close, reset, loss of the peer, exit of the process. */
 import { WSAECONNRESET } from '../spi/index.js';
-import { failure, writeOver } from './session-base.js';
+import { writeOver } from './session-base.js';
 import { DeliveringSession } from './session-delivery.js';
 
 /** As it is at load: a program’s fake timers, put in place later, must not stop a connection. */
 const { setImmediate } = globalThis;
 
 export abstract class EndingSession extends DeliveringSession {
+  /** The connection is lost, or the session over. True: it was suspended. */
+  protected abstract endSuspension(): boolean;
+
   /**
    * The program closed its socket. Unread data become a reset, as on TCP; otherwise what was sent arrives, then the FIN
    * (CLOSE-12, default linger). A pending write is dropped: its bytes were never reported as written.
@@ -49,7 +52,8 @@ export abstract class EndingSession extends DeliveringSession {
     this.phase = 'closed';
     this.gone = true;
     this.receive.discard();
-    this.io.proc.lpWSPCloseSocket(this.io.s, failure);
+    this.endSuspension();
+    this.closeProvider();
     this.io.onClosed(this);
   }
 
@@ -60,6 +64,10 @@ export abstract class EndingSession extends DeliveringSession {
    */
   exit(): void {
     if (this.phase !== 'established' || this.gone) return;
+    if (this.send.held) {
+      this.exiting = true; // who takes over, or the peer, sees that the process is gone (DUP-35)
+      return;
+    }
     const { user } = this;
     const writing = this.send.pending !== null;
     this.send.beginExit();
@@ -82,6 +90,7 @@ export abstract class EndingSession extends DeliveringSession {
   onDisconnect(error: number): void {
     if (this.phase === 'closed') return;
     this.gone = true;
+    const suspended = this.endSuspension();
     if (this.phase !== 'established' || this.userClosed) {
       this.finish();
       return;
@@ -92,7 +101,7 @@ export abstract class EndingSession extends DeliveringSession {
     const orderly = this.receive.finReceived && this.send.finSent;
     // A peer that died with everything read is what TCP shows as its FIN; with anything unread, as a reset. A provider
     // that closed (error 0) before both FINs was told to abort.
-    if (!orderly && (!allRead || (error === 0 && !this.receive.finReceived))) this.error = WSAECONNRESET;
+    if (suspended || (!orderly && (!allRead || (error === 0 && !this.receive.finReceived)))) this.error = WSAECONNRESET;
     this.receive.finReceived = true;
     const shutting = this.send.finWanted && !this.send.finSent;
     this.send.drop();

@@ -16,7 +16,7 @@ import {
 import type { Offer } from './negotiate.js';
 import { PAYLOAD_BYTES_MAX } from './send-side.js';
 import { failure, writeOver } from './session-base.js';
-import { EndingSession } from './session-end.js';
+import { SuspendableSession } from './suspension.js';
 import { WRITE_DONE, WRITE_PENDING } from './types.js';
 import {
   FLAG_CONFIRM,
@@ -25,6 +25,8 @@ import {
   MESSAGE_CREDIT,
   MESSAGE_DATA,
   MESSAGE_FIN,
+  MESSAGE_RESUME,
+  MESSAGE_SUSPEND,
   readInt32,
   readUint16,
   SESSION_HEADER_BYTES,
@@ -33,10 +35,9 @@ import {
 /** As it is at load: a program’s fake timers, put in place later, must not stop a connection. */
 const { setImmediate } = globalThis;
 
-export class Session extends EndingSession implements MessageReceiver {
+export class Session extends SuspendableSession implements MessageReceiver {
   /** Due at the end of the run. */
   private confirmDue = false;
-  private pumpDue = false;
   /** The provider failed the pending write; its end is on its way to the program. */
   private writeFailed = false;
 
@@ -61,6 +62,7 @@ export class Session extends EndingSession implements MessageReceiver {
    */
   establish(peer: Offer): number {
     const send = this.send;
+    this.peerOffer = peer;
     send.windowBytes = peer.windowBytes;
     send.receiveBuffers = peer.receiveBuffers;
     const message = Math.min(peer.maxMessageBytes, this.local.maxMessageBytes) - SESSION_HEADER_BYTES;
@@ -70,6 +72,10 @@ export class Session extends EndingSession implements MessageReceiver {
       send.confirmOwed = true;
     }
     return this.io.receive.SdpSetReceiver(this.io.s, this, failure) === 0 ? 0 : failure.value;
+  }
+
+  protected override establishedWith(peer: Offer): number {
+    return this.establish(peer);
   }
 
   /** The program's connect has completed: makes sure that the peer hears of it (D12). */
@@ -140,7 +146,7 @@ export class Session extends EndingSession implements MessageReceiver {
     if (!counts.takeReport(readUint16(memory, offset + 2), readInt32(memory, offset + 8))) {
       return this.violation('a report of more than was sent');
     }
-    if (this.send.pending !== null || this.send.finWanted) this.pumpDue = true;
+    if (this.send.pending !== null || this.send.finWanted || this.send.owesWord) this.pumpDue = true;
     if (this.phase === 'unconfirmed') {
       if ((flags & FLAG_CONFIRM) === 0 && type !== MESSAGE_CONFIRM) return this.violation('data before the CONFIRM');
       this.phase = 'established';
@@ -152,7 +158,8 @@ export class Session extends EndingSession implements MessageReceiver {
     if (payload !== 0) return this.violation(`a message of type ${type} with a payload`);
     if (type === MESSAGE_FIN) return this.onFin();
     if (type === MESSAGE_CREDIT || type === MESSAGE_CONFIRM) return this.pumpDue ? RUN_STOP : RUN_CONTINUE;
-    return this.violation(`a message of unknown type ${type}`);
+    if (type >= MESSAGE_SUSPEND && type <= MESSAGE_RESUME && this.onSuspensionMessage(type)) return RUN_STOP;
+    return this.violation(`a message of type ${type}, which is unknown or out of turn`);
   }
 
   protected onData(memory: Uint8Array, offset: number, length: number, flags: number): number {

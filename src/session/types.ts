@@ -29,6 +29,10 @@ export interface SessionIo {
   readonly receive: OwnedReceive;
   /** The peer's CONFIRM has come: the listener's program may see the connection (D12). Acceptor only. */
   onConfirmed(session: SessionBase): void;
+  /** The peer goes on after a suspension, perhaps as another process (DUP-28). */
+  onResumed?(session: SessionBase): void;
+  /** How long to wait for that, in ms; for tests. */
+  readonly heldMsMax?: number;
   /** The session is over and its provider socket closed. Comes once, whatever the reason. */
   onClosed(session: SessionBase): void;
   /** The peer broke the protocol; the provider ends the link for it. For observers. */

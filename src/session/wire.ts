@@ -24,6 +24,10 @@ export const MESSAGE_DATA = 2;
 export const MESSAGE_CREDIT = 3;
 /** No more data will follow in this direction (CLOSE-1, CLOSE-13, GAP-7). */
 export const MESSAGE_FIN = 4;
+/** The sender's end goes to another process: fall silent, and say so (DUP-12); it is silent (DUP-13); go on (DUP-28). */
+export const MESSAGE_SUSPEND = 12;
+export const MESSAGE_SUSPENDED = 13;
+export const MESSAGE_RESUME = 14;
 
 /** On DATA or FIN: stands for a CONFIRM as well, so that the first data need no message of their own before them. */
 export const FLAG_CONFIRM = 1;

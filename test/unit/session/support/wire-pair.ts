@@ -58,9 +58,14 @@ export class End {
   readonly violations: string[] = [];
   confirmed = 0;
   over = 0;
-  readonly user = new RecordingUser();
+  /** For the session's timer of a suspension; as of {@link SessionIo}. */
+  heldMsMax: number | undefined = undefined;
+  resumed = 0;
 
-  constructor(readonly queueMax: number) {}
+  constructor(
+    readonly queueMax: number,
+    readonly user = new RecordingUser(),
+  ) {}
 
   get procs(): WSPPROC_TABLE {
     const table = createProcTable();
@@ -130,6 +135,10 @@ export class End {
         this.over++;
       },
       onViolation: (_session, what) => this.violations.push(what),
+      onResumed: () => {
+        this.resumed++;
+      },
+      ...(this.heldMsMax === undefined ? {} : { heldMsMax: this.heldMsMax }),
     };
   }
 
