@@ -5,6 +5,7 @@
       "conditions": [
         ["OS=='linux'", {
           "sources": [
+            "native/core/access.c",
             "native/core/address.c",
             "native/core/addresses.c",
             "native/core/control.c",
@@ -16,6 +17,8 @@
             "native/core/route.c",
             "native/core/socket.c",
             "native/core/spin.c",
+            "native/core/vm.c",
+            "native/napi/access.c",
             "native/napi/addon.c",
             "native/napi/arguments.c",
             "native/napi/callback.c",

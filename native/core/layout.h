@@ -1,5 +1,5 @@
 /*
- * Layout of a link's shared memory, version 1 (DESIGN D3, D11; docs/SHM_LAYOUT.md has the whole of it).
+ * Layout of a link's shared memory, version 2 (DESIGN D3, D11; docs/SHM_LAYOUT.md has the whole of it).
  *
  * The addon touches only what is drawn with a name below; records and payload belong to TypeScript.
  *
@@ -12,7 +12,13 @@
  *   | tail       | head       | sleeping   | waiting    |  one 128-byte line each:
  *   | producer   | consumer   | consumer   | producer   |  no two writers share a pair of cache lines
  *   +------------+------------+------------+------------+
- *   4096: consumed counters and the two rings, at the offsets that the header names
+ *   1280 + d * 256: how memory of the same end, outside of this mapping, is reached by the other
+ *   +------------+------------+
+ *   | closed     | busy       |  one 128-byte line each
+ *   | owner      | accessor   |
+ *   +------------+------------+
+ *   4096 + d * 4096: access table of that end: 1024 generations, written by the owner of the memory (access.h)
+ *   12288: consumed counters and the two rings, at the offsets that the header names
  */
 #ifndef SD_LAYOUT_H
 #define SD_LAYOUT_H
@@ -22,11 +28,16 @@
 #include <stdint.h>
 
 #define SD_LAYOUT_MAGIC 0x314C4453u /* "SDL1", little-endian */
-#define SD_LAYOUT_VERSION 1u
+#define SD_LAYOUT_VERSION 2u
 #define SD_LAYOUT_PAGE 4096u
 #define SD_LAYOUT_LINE 128u
 #define SD_LAYOUT_DIRECTIONS 256u
 #define SD_LAYOUT_DIRECTION_BYTES 512u
+#define SD_LAYOUT_GUARDS 1280u
+#define SD_LAYOUT_GUARD_BYTES 256u
+#define SD_LAYOUT_ACCESS 4096u
+#define SD_LAYOUT_ACCESS_SLOTS 1024u
+#define SD_LAYOUT_FIXED 12288u /* where what depends on the sizes begins */
 #define SD_LAYOUT_RING_MIN (64u * 1024u)
 #define SD_LAYOUT_RING_MAX (16u * 1024u * 1024u)
 
@@ -49,6 +60,11 @@ typedef struct sd_direction {
   _Atomic uint32_t wanted;                            /* … until the head has come here */
 } sd_direction;
 
+typedef struct sd_guard {
+  _Alignas(SD_LAYOUT_LINE) _Atomic uint32_t closed; /* 1: nothing of this end may be reached any more */
+  _Alignas(SD_LAYOUT_LINE) _Atomic uint32_t busy;   /* slot + 1 that the other end is writing through, else 0 */
+} sd_guard;
+
 _Static_assert(sizeof(_Atomic uint32_t) == 4, "shared words are plain 32-bit words");
 _Static_assert(ATOMIC_INT_LOCK_FREE == 2, "shared words must not need a lock");
 _Static_assert(offsetof(sd_header, magic) == 0, "layout");
@@ -66,15 +82,32 @@ _Static_assert(offsetof(sd_direction, waiting) == 384, "layout");
 _Static_assert(offsetof(sd_direction, wanted) == 388, "layout");
 _Static_assert(sizeof(sd_direction) == SD_LAYOUT_DIRECTION_BYTES, "layout");
 _Static_assert(SD_LAYOUT_DIRECTIONS % SD_LAYOUT_LINE == 0, "control lines are aligned");
-_Static_assert(SD_LAYOUT_DIRECTIONS + 2 * SD_LAYOUT_DIRECTION_BYTES <= SD_LAYOUT_PAGE, "both directions fit in the first page");
+_Static_assert(offsetof(sd_guard, closed) == 0, "layout");
+_Static_assert(offsetof(sd_guard, busy) == 128, "layout");
+_Static_assert(sizeof(sd_guard) == SD_LAYOUT_GUARD_BYTES, "layout");
+_Static_assert(SD_LAYOUT_GUARDS % SD_LAYOUT_LINE == 0, "guards are aligned");
+_Static_assert(SD_LAYOUT_DIRECTIONS + 2 * SD_LAYOUT_DIRECTION_BYTES == SD_LAYOUT_GUARDS, "guards follow the control lines");
+_Static_assert(SD_LAYOUT_GUARDS + 2 * SD_LAYOUT_GUARD_BYTES <= SD_LAYOUT_PAGE, "all lines fit in the first page");
+_Static_assert(SD_LAYOUT_ACCESS == SD_LAYOUT_PAGE, "access tables follow the first page");
+_Static_assert(SD_LAYOUT_ACCESS + 2 * 4 * SD_LAYOUT_ACCESS_SLOTS == SD_LAYOUT_FIXED, "two access tables of a page each");
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "the layout is little-endian"
 #endif
 
-/* The control lines of direction d (0 or 1) in a mapping that is at least one page long. */
+/* The control lines of direction d (0 or 1) in a mapping that sd_layout_check has passed. */
 static inline sd_direction *sd_layout_direction(void *memory, unsigned direction) {
   return (sd_direction *)(void *)((char *)memory + SD_LAYOUT_DIRECTIONS + direction * SD_LAYOUT_DIRECTION_BYTES);
+}
+
+/* The guard of the memory of end d (0: the link's connector, 1: its acceptor). */
+static inline sd_guard *sd_layout_guard(void *memory, unsigned end) {
+  return (sd_guard *)(void *)((char *)memory + SD_LAYOUT_GUARDS + end * SD_LAYOUT_GUARD_BYTES);
+}
+
+/* The access table of end d: SD_LAYOUT_ACCESS_SLOTS generations. */
+static inline _Atomic uint32_t *sd_layout_access(void *memory, unsigned end) {
+  return (_Atomic uint32_t *)(void *)((char *)memory + SD_LAYOUT_ACCESS + end * 4 * SD_LAYOUT_ACCESS_SLOTS);
 }
 
 /*

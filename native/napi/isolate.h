@@ -18,7 +18,7 @@
 #include "slots.h"
 
 /* Raised with every change of the JavaScript surface; src/proxy-driver/addon.ts expects exactly this one. */
-#define SD_ABI 1
+#define SD_ABI 2
 
 struct sd_watcher;
 
@@ -72,6 +72,7 @@ void sd_link_event(void *owner, sd_pump_event event);
 napi_status sd_memory_exports(sd_isolate *isolate, napi_value exports);
 napi_status sd_listener_exports(sd_isolate *isolate, napi_value exports);
 napi_status sd_link_exports(sd_isolate *isolate, napi_value exports);
+napi_status sd_access_exports(sd_isolate *isolate, napi_value exports);
 napi_status sd_loop_exports(sd_isolate *isolate, napi_value exports);
 napi_status sd_kernel_exports(sd_isolate *isolate, napi_value exports);
 napi_status sd_watcher_exports(sd_isolate *isolate, napi_value exports);

@@ -7,23 +7,9 @@
 #include "../core/control.h"
 #include "../core/memory.h"
 #include "arguments.h"
-#include "callback.h"
+#include "link.h"
 
 #define PACKETS_PER_TURN 64
-
-typedef struct sd_link {
-  sd_isolate *isolate;
-  uv_poll_t poll;
-  int fd;
-  int32_t number;
-  bool closed;   /* by JavaScript, or the environment ends: not one callback more */
-  bool ended;    /* the peer is gone; rings may still hold what it sent */
-  bool reported; /* onClosed has been called */
-  sd_context context;
-  napi_ref on_packet, on_closed, drain;
-  sd_pump_link pump; /* pump.owner is this link */
-  sd_region *memory, *state;
-} sd_link;
 
 static void on_handle_closed(uv_handle_t *handle) {
   sd_link *link = handle->data;
@@ -48,6 +34,7 @@ static void link_close(sd_link *link) {
   sd_slots_remove(&link->isolate->links, link->number);
   sd_pump_remove(&link->isolate->pump, &link->pump);
   uv_poll_stop(&link->poll);
+  sd_link_access_close(link);
   close(link->fd);
   if (link->memory != NULL) sd_region_unuse(link->memory);
   if (link->state != NULL) sd_region_unuse(link->state);
@@ -56,6 +43,7 @@ static void link_close(sd_link *link) {
 }
 
 void sd_link_close_all(sd_isolate *isolate) {
+  sd_link_access_end(isolate);
   for (size_t i = 1; i <= isolate->links.capacity; i++) {
     sd_link *link = sd_slots_get(&isolate->links, (int32_t)i);
     if (link != NULL) link_close(link);
@@ -164,7 +152,7 @@ static int link_open(sd_isolate *isolate, int fd, const napi_value *arguments) {
   if (error != 0) return error;
   sd_link *link = calloc(1, sizeof *link);
   if (link == NULL) return -ENOMEM;
-  *link = (sd_link){.isolate = isolate, .fd = fd};
+  *link = (sd_link){.isolate = isolate, .fd = fd, .peer = {.pidfd = -1, .control = fd}};
   link->pump.owner = link;
   error = uv_poll_init(isolate->loop, &link->poll, fd);
   if (error != 0) {
@@ -228,6 +216,7 @@ static const char *attach(sd_link *link, sd_region *memory, int role, napi_value
   if (sd_pump_add(&isolate->pump, &link->pump) != 0) return exhausted; /* the block goes with its ArrayBuffer */
   link->state = private_block;
   link->memory = memory;
+  link->access = (sd_access){.memory = memory->memory, .own_end = (unsigned)role};
   sd_region_use(private_block);
   sd_region_use(memory);
   sd_loop_sync(isolate);

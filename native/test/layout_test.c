@@ -5,7 +5,7 @@
 #include "test.h"
 
 void test_layout(void) {
-  size_t enough = SD_LAYOUT_PAGE + 2 * 65536;
+  size_t enough = SD_LAYOUT_FIXED + 2 * 65536;
   CHECK_EQUAL(sd_layout_check(enough, 65536), 0);
   CHECK_EQUAL(sd_layout_check(enough - 1, 65536), -EINVAL);
   CHECK_EQUAL(sd_layout_check(1u << 30, 65536 + 16), -EINVAL);
@@ -16,5 +16,8 @@ void test_layout(void) {
   char *memory = aligned_alloc(SD_LAYOUT_PAGE, SD_LAYOUT_PAGE);
   CHECK((char *)&sd_layout_direction(memory, 0)->tail == memory + 256);
   CHECK((char *)&sd_layout_direction(memory, 1)->waiting == memory + 256 + 512 + 384);
+  CHECK((char *)&sd_layout_guard(memory, 0)->closed == memory + 1280);
+  CHECK((char *)&sd_layout_guard(memory, 1)->busy == memory + 1280 + 256 + 128);
+  CHECK((char *)sd_layout_access(memory, 1) == memory + 8192);
   free(memory);
 }

@@ -5,7 +5,7 @@
  */
 
 /** What {@link Addon.abi} must be; raised together with `SD_ABI` in native/napi/isolate.h. */
-export const ADDON_ABI = 1;
+export const ADDON_ABI = 2;
 
 /** Words of the block that {@link LinkAddon.linkAttach} returns; C reads them, JavaScript writes them. */
 export const LINK_STATE = {
@@ -99,8 +99,58 @@ export interface LinkAddon {
   linkAttach(link: number, memory: ArrayBuffer, role: 0 | 1, ringBytes: number, drain: () => void): ArrayBuffer;
   /** Sends the doorbell, and does what {@link LoopAddon.wake} does. */
   linkBell(link: number): void;
-  /** Closes the control connection now; no callback follows. The memory is released separately. */
+  /**
+   * Closes the control connection now; no callback follows. Nothing of ours can be reached through the link any more, but
+   * a peer may be in the middle of writing (the `busy` word). The memory is released separately.
+   */
   linkClose(link: number): number;
+}
+
+/**
+ * Memory of a link's peer, and what the peer may reach of ours (D5, D7). Addresses are numbers: user space ends far
+ * below 2^53 on every machine this runs on.
+ */
+export interface AccessAddon {
+  /**
+   * Where an array's bytes are, or -EFAULT: it has none (empty, or its ArrayBuffer was detached). They stay there as long
+   * as the ArrayBuffer is alive and not detached.
+   */
+  addressOf(bytes: Uint8Array): number;
+  /** Keeps 16 bytes for the peer to read ({@link linkProbe}) as long as the link is open: their address. */
+  linkProve(link: number, proof: Uint8Array): number;
+  /**
+   * May the peer's memory be read (1), and written as well (3)? Reads the 16 bytes at the address that it told, which
+   * must be `proof`. Or -errno: -EPERM refused, -EBADMSG another process's memory, -ESRCH no number for it here.
+   */
+  linkProbe(link: number, address: number, proof: Uint8Array): number;
+  /** Lets the peer reach memory of ours under a slot of the link's access table. */
+  linkExpose(link: number, slot: number, generation: number): void;
+  /** Takes it back, with the next generation. 1: the peer is writing into it at this moment; else 0. */
+  linkRevoke(link: number, slot: number, generation: number): number;
+  /**
+   * Copies `bytes` from the peer's memory at `address` to `local` at `offset`. The bytes copied, or -errno: -ESTALE it has
+   * been taken back, -EPIPE or -ESRCH the peer is gone (what was copied is not to be used), -EFAULT not there, -EINVAL
+   * no such slot or not inside `local` as it is now, -EPERM not permitted.
+   */
+  linkRead(
+    link: number,
+    slot: number,
+    generation: number,
+    address: number,
+    local: Uint8Array,
+    offset: number,
+    bytes: number,
+  ): number;
+  /** The same from `local` to the peer's memory. */
+  linkWrite(
+    link: number,
+    slot: number,
+    generation: number,
+    address: number,
+    local: Uint8Array,
+    offset: number,
+    bytes: number,
+  ): number;
 }
 
 /** Event loop (D6). */
@@ -146,6 +196,6 @@ export interface KernelAddon {
   unwatchAddresses(): void;
 }
 
-export interface Addon extends MemoryAddon, LinkAddon, LoopAddon, KernelAddon {
+export interface Addon extends MemoryAddon, LinkAddon, AccessAddon, LoopAddon, KernelAddon {
   readonly abi: number;
 }
