@@ -51,6 +51,22 @@ export interface MessageReceiver {
   onDuplicated?(error: number): void;
 }
 
+/** Who is at the other end of a connection. */
+export interface SdpPeer {
+  /** Process id and user id, as the kernel says. */
+  readonly pid: number;
+  readonly uid: number;
+  /** The provider's number of the link that carries the connection. */
+  readonly link: number;
+  /** It is in this very event loop. */
+  readonly self: boolean;
+  /**
+   * What of the peer's registered memory can be reached without its help: `read`: `WSPRdmaRead` works; `write`:
+   * `WSPRdmaWrite` copies once. `refusal`: why not, in words for people; empty if both. Absent: the provider cannot say.
+   */
+  readonly reach?: { readonly read: boolean; readonly write: boolean; readonly refusal: string };
+}
+
 /** The functions behind {@link WSAID_SD_OWNEDRECEIVE}. Sockets are the provider's descriptors (two-handle rule). */
 export interface OwnedReceive {
   /**
@@ -71,8 +87,7 @@ export interface OwnedReceive {
   /** Hand what was gathered since {@link OwnedReceive.SdpBeginExit} to the peers. Nothing may be sent afterwards. */
   SdpEndExit(): void;
   /**
-   * Who is at the other end: process id, user id, the provider's number of the link; `self`: it is in this very event
-   * loop. Null: not known. Byte counts are the session's, not the provider's.
+   * Who is at the other end. Null: not known. Byte counts are the session's, not the provider's.
    */
-  SdpPeerOf(s: SOCKET): { pid: number; uid: number; link: number; self: boolean } | null;
+  SdpPeerOf(s: SOCKET): SdpPeer | null;
 }

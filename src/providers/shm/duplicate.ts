@@ -21,6 +21,7 @@ import {
   type LPWSPDUPLICATESOCKET,
   type Out,
   type SOCKET,
+  WSAECONNABORTED,
   WSAENETDOWN,
   WSAENOTCONN,
   type WSAPROTOCOL_INFOW,
@@ -103,6 +104,8 @@ export function duplicateCame(state: ShmState, link: Link, connection: number, p
     return null;
   }
   slot.finalConsumed = link.peerConsumed(connection);
+  state.memory.disconnect(slot); // what is registered from now on is for the new link's peer
+  state.transfers.abort(slot, WSAECONNABORTED);
   slot.state = 'detached';
   slot.link = null;
   slot.connection = -1;

@@ -1,13 +1,13 @@
 /**
- * Layout of a link's shared memory, version 1. docs/SHM_LAYOUT.md draws it; native/core/layout.h asserts the same
+ * Layout of a link's shared memory, version 2. docs/SHM_LAYOUT.md draws it; native/core/layout.h asserts the same
  * numbers at compile time.
  */
 
 /** "SDL1" little-endian, at offset 0. */
 export const LINK_MAGIC = 0x314c4453;
-export const LINK_VERSION = 1;
-/** Bytes of the first page: header and control lines. */
-export const LINK_HEADER_BYTES = 4096;
+export const LINK_VERSION = 2;
+/** Where what depends on the sizes begins: behind the page of header and control lines, and two access tables. */
+export const LINK_FIXED_BYTES = 12288;
 /** Where the control lines of direction 0 begin, and bytes from one direction's to the other's. */
 export const CONTROL_OFFSET = 256;
 export const CONTROL_STRIDE = 512;
@@ -17,6 +17,12 @@ export const CONTROL_HEAD = 128;
 export const CONTROL_SLEEPING = 256;
 export const CONTROL_WAITING = 384;
 export const CONTROL_WANTED = 388;
+
+/** The word in which the other end says through which slot (+ 1) it is writing into memory of end 0; and from end to end. */
+export const BUSY_OFFSET = 1280 + 128;
+export const GUARD_STRIDE = 256;
+/** Entries of an end's access table: so many pieces of memory can be within the other's reach at a time. */
+export const ACCESS_SLOTS = 1024;
 
 export const RING_BYTES_MIN = 64 * 1024;
 export const RING_BYTES_MAX = 16 * 1024 * 1024;
@@ -53,7 +59,7 @@ export interface LinkLayout {
 /** The layout for given sizes; both powers of two, so that every offset is page aligned. */
 export function linkLayout(ringBytes: number, slotCount: number): LinkLayout {
   const table = Math.max(4096, slotCount * 4);
-  const consumed0 = LINK_HEADER_BYTES;
+  const consumed0 = LINK_FIXED_BYTES;
   const consumed1 = consumed0 + table;
   const ring0 = consumed1 + table;
   const ring1 = ring0 + ringBytes;

@@ -15,6 +15,7 @@ import {
 import { checkedLayout, checkLinkHeader, linkLayout, SLOTS_DEFAULT, writeLinkHeader } from './layout.js';
 import { Link, type LinkHost } from './link.js';
 import type { ShmOptions } from './options.js';
+import { makeProof, probe } from './reach.js';
 
 /** As they are at load: a program’s fake timers, put in place later, must not stop a connection. */
 const { setTimeout, clearTimeout } = globalThis;
@@ -99,6 +100,10 @@ export class LinkTable {
     return this.#openOutgoing(fd, credentials[0], credentials[2]);
   }
 
+  get #rdma(): boolean {
+    return this.options.rdma !== 'off';
+  }
+
   /** Tells `waiter` when the link is open, or that it never will be. */
   whenOpen(link: Link, waiter: LinkWaiter): void {
     const waiters = this.#waiters.get(link);
@@ -157,6 +162,7 @@ export class LinkTable {
       if (packet.type === PACKET_WELCOME && !link.open) {
         link.isolate = packet.isolate;
         link.attach(memory, layout);
+        link.reach = probe(addon, link.id, packet.proof, this.#rdma);
         this.#opened(link);
         return null;
       }
@@ -169,7 +175,9 @@ export class LinkTable {
       return 'out-of-resources';
     }
     const { ringBytes, slotCount } = layout;
-    const hello = encodePacket({ type: PACKET_HELLO, isolate: this.isolate, pid: process.pid, ringBytes, slotCount });
+    const proof = makeProof(addon, link.id, this.#rdma);
+    const { isolate } = this;
+    const hello = encodePacket({ type: PACKET_HELLO, isolate, pid: process.pid, proof, ringBytes, slotCount });
     const sent = addon.linkSend(link.id, hello, memoryFd);
     addon.close(memoryFd);
     link.unattached = memory;
@@ -213,7 +221,10 @@ export class LinkTable {
     }
     link.isolate = hello.isolate;
     link.attach(memory, layout);
-    addon.linkSend(link.id, encodePacket({ type: PACKET_WELCOME, isolate: this.isolate, pid: process.pid }), -1);
+    link.reach = probe(addon, link.id, hello.proof, this.#rdma);
+    const proof = makeProof(addon, link.id, this.#rdma);
+    const { isolate } = this;
+    addon.linkSend(link.id, encodePacket({ type: PACKET_WELCOME, isolate, pid: process.pid, proof }), -1);
     this.#opened(link);
     return null;
   }

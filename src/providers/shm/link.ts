@@ -12,8 +12,10 @@ import {
   type WSAOVERLAPPED,
 } from '../../spi/index.js';
 import type { Addon } from '../../proxy-driver/index.js';
+import { AccessTable, whenUnwritten } from './access.js';
 import { encodePacket, PACKET_SPILL } from './control-packets.js';
 import { type LinkLayout, RECORD_CLOSE, RECORD_MESSAGE } from './layout.js';
+import { OUT_OF_REACH, type Reach } from './reach.js';
 import { RECORD_BROKEN, RECORD_FOUND, RECORD_NONE, type RecordSource } from './record-source.js';
 import { RingReader } from './ring-reader.js';
 import { BROKEN, RingWriter } from './ring-writer.js';
@@ -74,6 +76,9 @@ export class Link {
   /** Memory that is mapped but not in use yet, while the link is being set up. */
   unattached: ArrayBuffer | null = null;
   readonly slots: Slot[] = [];
+  /** What of the peer's memory we can reach by ourselves, and the peer of ours. */
+  reach: Reach = OUT_OF_REACH;
+  access: AccessTable | null = null;
   readonly #host: LinkHost;
   #memory: ArrayBuffer | null = null;
   #layout!: LinkLayout;
@@ -118,6 +123,7 @@ export class Link {
     this.#reader = new RingReader(memory, layout, receiving, this.#state);
     this.#ownConsumed = layout.consumedOffset[sending] >> 2;
     this.#peerConsumed = layout.consumedOffset[receiving] >> 2;
+    this.access = new AccessTable(this.#host.addon, this.id, memory, this.role);
     this.open = true;
   }
 
@@ -412,6 +418,8 @@ export class Link {
     }
     this.gone = true;
     this.open = false;
+    this.reach = OUT_OF_REACH;
+    this.access?.close();
     this.#host.addon.linkClose(this.id);
     this.#queue = [];
     this.#host.onLinkGone(this, violation);
@@ -420,6 +428,7 @@ export class Link {
 
   /** Unmaps, once nothing on the stack can look into the memory. */
   releaseMemory(): void {
+    this.access?.forget();
     if (this.#memory !== null) this.#host.addon.release(this.#memory);
     if (this.unattached !== null) this.#host.addon.release(this.unattached);
     this.unattached = null;
@@ -445,5 +454,6 @@ function readLeft(link: Link): void {
 }
 
 function releaseLink(link: Link): void {
-  link.releaseMemory();
+  if (link.access === null) link.releaseMemory();
+  else whenUnwritten(link.access, link.pid, () => link.releaseMemory());
 }

@@ -9,6 +9,8 @@ export interface ShmOptions {
   readonly spillBytesMax: number;
   /** Uids whose processes may pair with this one, both as listener and as connector (D5). */
   readonly allowedUids: ReadonlySet<number>;
+  /** `off`: neither reaches into peers' memory nor lets them into this process's; data are copied through the ring. */
+  readonly rdma?: 'auto' | 'off';
   /** Told of links and of what went wrong with them; for observers. */
   readonly onEvent?: (event: ShmEvent) => void;
 }

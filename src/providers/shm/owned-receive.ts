@@ -33,6 +33,7 @@ export function makeOwnedReceive(state: ShmState): OwnedReceive {
       return socket.link.gone ? socket.finalConsumed : socket.link.peerConsumed(socket.connection);
     },
     SdpBeginExit() {
+      state.transfers.endAll(); // first: what waits behind a transfer is to be sent
       for (const link of state.links.all) link.beginExit();
     },
     SdpEndExit() {
@@ -43,7 +44,7 @@ export function makeOwnedReceive(state: ShmState): OwnedReceive {
       if (!link) return null;
       // Only of our own process may an isolate's name be believed.
       const self = link.pid === process.pid && link.isolate === state.links.isolate;
-      return { pid: link.pid, uid: link.uid, link: link.id, self };
+      return { pid: link.pid, uid: link.uid, link: link.id, self, reach: link.reach };
     },
   };
 }

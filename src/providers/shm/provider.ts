@@ -19,6 +19,8 @@ import {
   SIO_SD_LISTENER_HINT,
   SO_DEBUG,
   SO_MAX_MSG_SIZE,
+  SO_MAX_RDMA_SIZE,
+  SO_RDMA_THRESHOLD_SIZE,
   SO_SD_CONNECT_DETAIL,
   SO_SD_DUPLICATION,
   SO_SD_NATIVE_ADDRESS,
@@ -62,6 +64,7 @@ import { makeAccept, makeListen } from './listening.js';
 import { makeRegistering } from './memory.js';
 import type { ShmOptions } from './options.js';
 import { makeOwnedReceive } from './owned-receive.js';
+import { makeRdmaRead, RDMA_BYTES_MAX, RDMA_THRESHOLD_BYTES } from './rdma-read.js';
 import { makeRdmaWrite } from './rdma-write.js';
 import { makeLinkHost } from './records.js';
 import { failed, ShmState } from './state.js';
@@ -157,6 +160,8 @@ function fillTable(state: ShmState, info: WSAPROTOCOL_INFOW, table: WSPPROC_TABL
     if (socket === null) return -1;
     if (level !== SOL_SOCKET) return failed(lpErrno, WSAEINVAL);
     if (optname === SO_MAX_MSG_SIZE) optval.value = maxMessageBytes(state.options.ringBytes);
+    else if (optname === SO_MAX_RDMA_SIZE) optval.value = RDMA_BYTES_MAX;
+    else if (optname === SO_RDMA_THRESHOLD_SIZE) optval.value = RDMA_THRESHOLD_BYTES;
     else if (optname === SO_DEBUG) optval.value = socket.options.get(SO_DEBUG) ?? 0;
     else if (optname === SO_SD_DUPLICATION) optval.value = 1;
     else if (optname === SO_SD_CONNECT_DETAIL) (optval as { value: unknown }).value = socket.detail;
@@ -203,6 +208,7 @@ function makeIoctl(state: ShmState): WSPPROC_TABLE['lpWSPIoctl'] {
     [WSAID_RDMAWRITE, makeRdmaWrite(state)],
     [WSAID_SD_OWNEDRECEIVE, makeOwnedReceive(state)],
   ]);
+  if (state.options.rdma !== 'off') extensions.set(WSAID_RDMAREAD, makeRdmaRead(state));
   return (
     _s,
     dwIoControlCode,

@@ -8,6 +8,8 @@ import {
   type WSAOVERLAPPED,
 } from '../../spi/index.js';
 import type { Link } from './link.js';
+import type { SocketMemory } from './memory.js';
+import type { SocketTransfers } from './transfers.js';
 
 /** Where a socket is in its life. */
 export type ShmSocketState =
@@ -71,6 +73,9 @@ export class ShmSocket {
   early: Uint8Array[] = [];
   earlyBytes = 0;
   readonly posted: PostedReceive[] = [];
+  /** What it has registered, and its one-sided transfers; null: never any. */
+  memory: SocketMemory | null = null;
+  transfers: SocketTransfers | null = null;
   /** The peer is gone: what to tell a receiver; -1 while it is not. */
   disconnectError = -1;
   /** What the peer had consumed when the link went away. */

@@ -15,6 +15,7 @@ import type { LinkTable } from './link-setup.js';
 import { MemoryTable } from './memory.js';
 import type { ShmOptions } from './options.js';
 import { ShmSocket } from './socket-record.js';
+import { Transfers } from './transfers.js';
 
 /** Most sockets of one isolate, listening ones included. */
 const SOCKETS_MAX = 1 << 20;
@@ -26,6 +27,7 @@ export class ShmState {
   upcalls!: WSPUPCALLTABLEEX;
   links!: LinkTable;
   readonly memory = new MemoryTable();
+  readonly transfers = new Transfers(this);
   readonly sockets: (ShmSocket | undefined)[] = [];
   /** Listening sockets by the cookie of their TCP/IP companion. */
   readonly listeners = new Map<bigint, ShmSocket>();

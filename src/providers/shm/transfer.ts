@@ -19,8 +19,8 @@ import {
   WSAEWOULDBLOCK,
 } from '../../spi/index.js';
 import { RECORD_MESSAGE } from './layout.js';
-import { SEND_DONE, SEND_GONE, SLOT_CLOSING } from './link.js';
 import { stopExpecting } from './duplicate-expect.js';
+import { SEND_DONE, SEND_GONE, SEND_NO_ROOM, SLOT_CLOSING } from './link.js';
 import { closeListener } from './listening.js';
 import type { ShmSocket } from './socket-record.js';
 import { failed, type ShmState } from './state.js';
@@ -66,7 +66,9 @@ export function makeSend(state: ShmState): LPWSPSEND {
     for (let i = 0; i < dwBufferCount; i++) bytes += lpBuffers[i].len;
     if (dwFlags !== 0) return failed(lpErrno, WSAEINVAL); // XFER-29
     if (bytes > bytesMax) return failed(lpErrno, WSAEMSGSIZE); // XFER-3
-    const sent = link.send(RECORD_MESSAGE, socket.connection, lpBuffers, dwBufferCount, bytes);
+    const fenced = state.transfers.isFenced(socket); // OBS-13
+    const { connection } = socket;
+    const sent = fenced ? SEND_NO_ROOM : link.send(RECORD_MESSAGE, connection, lpBuffers, dwBufferCount, bytes);
     if (sent === SEND_DONE) {
       lpNumberOfBytesSent.value = bytes;
       return 0;
@@ -74,16 +76,18 @@ export function makeSend(state: ShmState): LPWSPSEND {
     if (sent === SEND_GONE) return failed(lpErrno, WSAECONNRESET);
     if (lpOverlapped === null) return failed(lpErrno, WSAEWOULDBLOCK);
     beginOverlapped(lpOverlapped); // before it is posted: its end can come first (OBS-16)
-    link.enqueue({
+    const record = {
       kind: RECORD_MESSAGE,
-      connection: socket.connection,
+      connection,
       buffers: lpBuffers,
       count: dwBufferCount,
       bytes,
       transferred: bytes,
       overlapped: lpOverlapped,
       socket,
-    });
+    };
+    if (fenced) state.transfers.fence(socket, record);
+    else link.enqueue(record);
     return failed(lpErrno, WSA_IO_PENDING);
   };
 }
@@ -157,6 +161,7 @@ export function closeSocket(state: ShmState, socket: ShmSocket): void {
   const { link, connection } = socket;
   if (socket.state === 'listening') closeListener(state, socket);
   stopExpecting(state, socket);
+  state.transfers.abort(socket, WSA_OPERATION_ABORTED);
   if (link !== null && !link.gone) {
     // A connect given up before its answer: until the peer stirs, others need not wait for it (D12).
     if (socket.state === 'connecting') link.unanswered = true;
@@ -183,6 +188,8 @@ export function disconnect(state: ShmState, socket: ShmSocket, error: number): v
   if (socket.state !== 'connected') return;
   socket.state = 'disconnected';
   socket.disconnectError = error;
+  state.memory.disconnect(socket);
+  state.transfers.abort(socket, WSAECONNRESET);
   if (socket.receiver !== null) {
     if (socket.early.length === 0) socket.receiver.onDisconnect(error);
     return; // else after the early messages; see owned-receive.ts

@@ -5,11 +5,28 @@ import { randomBytes } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
 import { linkLayout } from '../../../dist/providers/shm/layout.js';
 import { encodeOffer } from '../../../dist/session/negotiate.js';
-import { addon, companionOf, KIND, makeMemory, message, OFFER, PACKET, RawLink, tool, TYPE } from './lib/raw.mjs';
+import {
+  addon,
+  companionOf,
+  KIND,
+  makeMemory,
+  message,
+  NO_PROOF,
+  OFFER,
+  PACKET,
+  RawLink,
+  tool,
+  TYPE,
+} from './lib/raw.mjs';
 import { parameters, say, until } from './lib/talk.mjs';
 
 /** Another isolate each time: links to one and the same would be taken for one. */
-const welcome = () => ({ type: PACKET.welcome, isolate: randomBytes(16).toString('hex'), pid: process.pid });
+const welcome = () => ({
+  type: PACKET.welcome,
+  isolate: randomBytes(16).toString('hex'),
+  pid: process.pid,
+  proof: NO_PROOF,
+});
 
 /** Answers as it should, up to an open link. */
 const open = async (link, options) => {
@@ -62,7 +79,7 @@ const ways = {
   silent: () => {},
   garbage: says(randomBytes(64)),
   'a REJECT': says({ type: PACKET.reject, text: 'no' }),
-  'a REJECT over versions': says({ type: PACKET.reject, text: 'link protocol version 1, this side speaks 2' }),
+  'a REJECT over versions': says({ type: PACKET.reject, text: 'link protocol version 2, this side speaks 3' }),
   'a HELLO back': says({ ...welcome(), type: PACKET.hello, ringBytes: 65536, slotCount: 256 }),
   'a SPILL back': says({ type: PACKET.spill, bytes: 2 ** 31 }, true),
   'an end': (link) => link.close(),

@@ -1,7 +1,7 @@
 // A peer that stops at a named moment of setting up, to be killed there: { port, until } as a connector, { until } as a
 // listener with a companion of its own. Says "reached".
 import net from 'node:net';
-import { addon, companionOf, KIND, message, OFFER, PACKET, RawLink, reach, TYPE } from './lib/raw.mjs';
+import { addon, companionOf, KIND, message, NO_PROOF, OFFER, PACKET, RawLink, reach, TYPE } from './lib/raw.mjs';
 
 import { encodeOffer } from '../../../dist/session/negotiate.js';
 import { linkLayout } from '../../../dist/providers/shm/layout.js';
@@ -52,7 +52,7 @@ const asListener = () => {
       const layout = linkLayout(packet.ringBytes, packet.slotCount);
       link.memory = addon.map(passed, layout.totalBytes);
       link.attach(1, { layout });
-      link.sendPacket({ type: PACKET.welcome, isolate: '00'.repeat(16), pid: process.pid });
+      link.sendPacket({ type: PACKET.welcome, isolate: '00'.repeat(16), pid: process.pid, proof: NO_PROOF });
       if (until === 'welcome') return reached();
       const { connection } = await link.record(KIND.connect);
       if (until === 'connect') return reached();

@@ -19,9 +19,10 @@ import { AF_INET, AF_INET6, makeSockaddr } from '../../../src/spi/index.js';
 
 describe('control packets', () => {
   const isolate = '00112233445566778899aabbccddeeff';
+  const proof = { address: 0x7f12_3456_7890, bytes: Uint8Array.from({ length: 16 }, (_, i) => i * 7) };
   const packets: ControlPacket[] = [
-    { type: PACKET_HELLO, isolate, pid: 77, ringBytes: 1 << 20, slotCount: 1024 },
-    { type: PACKET_WELCOME, isolate, pid: 78 },
+    { type: PACKET_HELLO, isolate, pid: 77, proof, ringBytes: 1 << 20, slotCount: 1024 },
+    { type: PACKET_WELCOME, isolate, pid: 78, proof },
     { type: PACKET_REJECT, text: 'why: größer' },
     { type: PACKET_SPILL, bytes: 12345 },
   ];
@@ -36,8 +37,16 @@ describe('control packets', () => {
 
   it('of another version are refused by name', () => {
     const bytes = Buffer.from(encodePacket(packets[0]));
-    bytes.writeUInt16LE(2, 4);
-    assert.match(decodePacket(bytes) as string, /version 2/);
+    bytes.writeUInt16LE(3, 4);
+    assert.match(decodePacket(bytes) as string, /version 3/);
+  });
+
+  it('with a proof at an address that no program has are refused (D5)', () => {
+    for (const packet of packets.slice(0, 2)) {
+      const bytes = Buffer.from(encodePacket(packet));
+      bytes.writeBigUInt64LE(2n ** 53n, 28);
+      assert.match(decodePacket(bytes) as string, /no program has/);
+    }
   });
 
   it('never throw, whatever the bytes', () => {

@@ -31,6 +31,9 @@ if (loaded.driver === null) throw new Error(loaded.reason);
 export const { driver } = loaded;
 export const { addon } = driver;
 
+/** Our memory is not to be looked into. */
+export const NO_PROOF = { address: 0, bytes: new Uint8Array(16) };
+
 export const RING_BYTES = 65536;
 export const SLOTS = 256;
 export const LAYOUT = linkLayout(RING_BYTES, SLOTS);
@@ -176,7 +179,7 @@ export class RawLink {
     spoil?.(made.memory);
     this.memory = made.memory;
     this.memoryFd = made.fd;
-    const packet = { type: PACKET.hello, isolate, pid: process.pid, ringBytes, slotCount };
+    const packet = { type: PACKET.hello, isolate, pid: process.pid, proof: NO_PROOF, ringBytes, slotCount };
     return this.sendPacket(packet, made.fd);
   }
 

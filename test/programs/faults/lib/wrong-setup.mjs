@@ -3,7 +3,19 @@
 import { randomBytes } from 'node:crypto';
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { addon, encodePacket, LAYOUT, makeMemory, PACKET, RawLink, reach, RING_BYTES, SLOTS, tool } from './raw.mjs';
+import {
+  addon,
+  encodePacket,
+  LAYOUT,
+  makeMemory,
+  NO_PROOF,
+  PACKET,
+  RawLink,
+  reach,
+  RING_BYTES,
+  SLOTS,
+  tool,
+} from './raw.mjs';
 import { parameters, until } from './talk.mjs';
 
 const SEAL = { seal: 1, shrink: 2, grow: 4, write: 8, futureWrite: 16 };
@@ -83,8 +95,15 @@ const packetWith = (packet, offset, value) => {
   bytes.writeUInt16LE(value, offset);
   return bytes;
 };
-const HELLO = { type: PACKET.hello, isolate: 'ab'.repeat(16), pid: 1, ringBytes: RING_BYTES, slotCount: SLOTS };
-const WELCOME = { type: PACKET.welcome, isolate: 'ab'.repeat(16), pid: 1 };
+const HELLO = {
+  type: PACKET.hello,
+  isolate: 'ab'.repeat(16),
+  pid: 1,
+  proof: NO_PROOF,
+  ringBytes: RING_BYTES,
+  slotCount: SLOTS,
+};
+const WELCOME = { type: PACKET.welcome, isolate: 'ab'.repeat(16), pid: 1, proof: NO_PROOF };
 
 const header = (word, value) => helloOf({ spoil: (memory) => (new Uint32Array(memory)[word] = value) });
 
@@ -106,7 +125,7 @@ export const wrongSetup = {
   'a packet of no bytes': sends(true, '1', '0', '0'),
   'fifty descriptors': sends(true, '1', '1', '50'),
   'fifty descriptors later': sends(false, '1', '1', '50'),
-  'another version': first(packetWith(HELLO, 4, 2)),
+  'another version': first(packetWith(HELLO, 4, 3)),
   'an unknown packet': first(packetWith(HELLO, 6, 9)),
   'a HELLO cut off': first(encodePacket(HELLO).subarray(0, 30)),
   'no memory': first(HELLO),
@@ -132,7 +151,7 @@ export const wrongSetup = {
   'no slots': helloOf({ slotCount: 0 }),
   'too many slots': helloOf({ slotCount: 2 ** 17 }),
   'another magic': header(0, 1),
-  'another layout': header(1, 2),
+  'another layout': header(1, 3),
   'another size': header(2, 0xffff_ffff),
   'another ring': header(3, RING_BYTES * 2),
   'another offset': header(5, 0),

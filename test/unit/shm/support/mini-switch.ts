@@ -41,6 +41,12 @@ const loaded = ProxyDriver.load();
 assert.ok(loaded.driver, loaded.reason ?? '');
 export const driver = loaded.driver;
 
+interface MiniOptions {
+  readonly allowedUids?: readonly number[];
+  readonly ringBytes?: number;
+  readonly rdma?: 'auto' | 'off';
+}
+
 export class MiniSwitch {
   readonly proc = createProcTable();
   readonly errno: Out<number> = { value: 0 };
@@ -50,13 +56,14 @@ export class MiniSwitch {
   readonly owned: OwnedReceive;
   #nextHandle = 1000;
 
-  constructor(allowedUids = [process.geteuid!()], ringBytes = 64 * 1024) {
+  constructor({ allowedUids = [process.geteuid!()], ringBytes = 64 * 1024, rdma = 'auto' }: MiniOptions = {}) {
     const onEvent = (event: ShmEvent) => void this.events.push(event);
     const provider = createShmProvider({
       driver,
       ringBytes,
       spillBytesMax: 1 << 20,
       allowedUids: new Set(allowedUids),
+      rdma,
       onEvent,
     });
     const upcalls = createUpcallTable({
