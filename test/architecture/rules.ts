@@ -19,6 +19,8 @@ export const RULES: Readonly<Record<string, Rule>> = {
   session: { src: ['spi'], outside: ['node'] },
   catalog: { src: ['spi'], outside: ['node'] },
   switch: { src: ['spi', 'session', 'catalog'], outside: ['node'] },
+  // For the authors of providers: it must work with any test runner, so it has nothing but the contract.
+  conformance: { src: ['spi'], outside: [] },
   net: { src: ['spi', 'session', 'switch'], outside: ['node'] },
   observe: { src: ['config', 'spi', 'session', 'switch'], outside: ['node'] },
   runtime: { src: '*', outside: ['node'] },

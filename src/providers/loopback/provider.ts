@@ -32,6 +32,7 @@ import {
   SO_SD_CONNECT_DETAIL,
   SOCK_STREAM,
   type SOCKADDR,
+  sockaddrLength,
   SOL_SOCKET,
   takeNetworkEvents,
   WINSOCK_VERSION_2_2,
@@ -130,11 +131,12 @@ function makeProcs(instance: LoopbackInstance): WSPPROC_TABLE {
       if (network.random.chance(network.faults.socketNoBuffers)) return failed(lpErrno, WSAENOBUFS);
       return instance.create(lpErrno)?.descriptor ?? INVALID_SOCKET;
     },
-    lpWSPBind(s, name, _namelen, lpErrno) {
+    lpWSPBind(s, name, namelen, lpErrno) {
       const socket = instance.find(s, lpErrno);
       if (socket === null) return -1;
       if (socket.state !== 'open') return failed(lpErrno, WSAEINVAL);
       if (name.sa_family !== AF_INET && name.sa_family !== AF_INET6) return failed(lpErrno, WSAEFAULT);
+      if (namelen < sockaddrLength(name.sa_family)) return failed(lpErrno, WSAEFAULT); // SOCK-14
       if (name.sin_port < 1 || name.sin_port > 65535) return failed(lpErrno, WSAEINVAL); // SOCK-12
       if (!instance.binds(name)) return failed(lpErrno, WSAEADDRNOTAVAIL);
       socket.local = { ...name };
@@ -175,11 +177,12 @@ function makeProcs(instance: LoopbackInstance): WSPPROC_TABLE {
       optlen.value = typeof value === 'string' ? value.length : 4;
       return 0;
     },
-    lpWSPSetSockOpt(s, level, optname, optval, _optlen, lpErrno) {
+    lpWSPSetSockOpt(s, level, optname, optval, optlen, lpErrno) {
       const socket = instance.find(s, lpErrno);
       if (socket === null) return -1;
       if (level !== SOL_SOCKET) return failed(lpErrno, WSAEINVAL);
       if (optname !== SO_DEBUG) return failed(lpErrno, WSAENOPROTOOPT);
+      if (optlen < 4) return failed(lpErrno, WSAEFAULT); // OPT-12
       socket.options.set(optname, optval);
       return 0;
     },

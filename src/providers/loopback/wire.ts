@@ -221,6 +221,7 @@ export class Wire {
         finish(this.from, first);
       }
     } finally {
+      this.#admit(); // whose end has been told has left its place
       this.#armTell();
     }
   }

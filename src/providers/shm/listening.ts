@@ -9,6 +9,7 @@ import {
   isWildcard,
   type LPWSPACCEPT,
   type LPWSPLISTEN,
+  sockaddrLength,
   SOMAXCONN,
   type WSABUF,
   WSAECONNREFUSED,
@@ -143,13 +144,16 @@ export function dropAllWaiting(state: ShmState, link: Link): void {
 }
 
 export function makeAccept(state: ShmState): LPWSPACCEPT {
-  return (s, addr, _addrlen, lpfnCondition, dwCallbackData, lpErrno) => {
+  return (s, addr, addrlen, lpfnCondition, dwCallbackData, lpErrno) => {
     const listener = state.find(s, lpErrno);
     if (listener === null) return INVALID_SOCKET;
     if (listener.state !== 'listening') return failed(lpErrno, WSAEINVAL);
     if (typeof lpfnCondition !== 'function') return failed(lpErrno, WSAEFAULT);
-    const request = listener.queue.shift();
+    const request = listener.queue.at(0);
     if (request === undefined) return failed(lpErrno, WSAEWOULDBLOCK);
+    const addressBytes = sockaddrLength(request.remote.sa_family);
+    if (addrlen !== null && addrlen.value < addressBytes) return failed(lpErrno, WSAEFAULT); // ACC-9
+    listener.queue.shift();
     if (listener.event !== null) state.upcalls.lpWPUResetEvent(listener.event, lpErrno);
     const { link, connection, local, remote, data } = request;
     const callerData: WSABUF = { len: data.length, buf: data };
@@ -176,6 +180,7 @@ export function makeAccept(state: ShmState): LPWSPACCEPT {
     link.resetConsumed(connection);
     link.sendRecord(RECORD_ACCEPT, connection, calleeData.buf.subarray(0, calleeData.len));
     if (addr !== null) copySockaddr(addr, remote);
+    if (addrlen !== null) addrlen.value = addressBytes;
     // OBS-31: more are waiting, so the event must not stay quiet.
     if (listener.queue.length > 0) setImmediate(signalWaiting, state, listener);
     return socket.descriptor;

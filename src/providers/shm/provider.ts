@@ -8,8 +8,10 @@ import {
   AF_INET6,
   FD_SAN_EVENTS,
   guidText,
+  HIBYTE,
   INVALID_SOCKET,
   IPPROTO_TCP,
+  isWildcard,
   LOBYTE,
   makeAddressList,
   makeProtocolInfo,
@@ -26,6 +28,7 @@ import {
   SO_SD_NATIVE_ADDRESS,
   SOCK_STREAM,
   type SOCKADDR,
+  sockaddrLength,
   SOL_SOCKET,
   takeNetworkEvents,
   WINSOCK_VERSION_2_2,
@@ -67,6 +70,7 @@ import { makeOwnedReceive } from './owned-receive.js';
 import { makeRdmaRead, RDMA_BYTES_MAX, RDMA_THRESHOLD_BYTES } from './rdma-read.js';
 import { makeRdmaWrite } from './rdma-write.js';
 import { makeLinkHost } from './records.js';
+import type { ShmSocket } from './socket-record.js';
 import { failed, ShmState } from './state.js';
 import {
   closeSocket,
@@ -92,8 +96,8 @@ export function createShmProvider(options: ShmOptions): ProviderModule {
   return {
     protocolInfo,
     WSPStartupEx(wVersionRequested, lpWSPData, _lpProtocolInfo, UpcallTable, lpProcTable) {
-      if (LOBYTE(wVersionRequested) < 2) return WSAVERNOTSUPPORTED;
-      if (typeof lpWSPData !== 'object' || typeof lpProcTable !== 'object') return WSAEFAULT;
+      if (LOBYTE(wVersionRequested) * 256 + HIBYTE(wVersionRequested) < 0x0202) return WSAVERNOTSUPPORTED; // OBS-3
+      if (!isObject(lpWSPData) || !isObject(lpProcTable)) return WSAEFAULT; // SP-5
       if (state.starts === 0) {
         state.upcalls = UpcallTable;
         // Opens the descriptor that this is asked by, now: later the last free one must be left to the program's socket.
@@ -122,12 +126,14 @@ function fillTable(state: ShmState, info: WSAPROTOCOL_INFOW, table: WSPPROC_TABL
     if (info !== null && info.dwProviderReserved !== 0) return attach(state, info.dwProviderReserved, lpErrno); // DUP-24
     return state.create(lpErrno)?.descriptor ?? INVALID_SOCKET;
   };
-  table.lpWSPBind = (s, name, _namelen, lpErrno) => {
+  table.lpWSPBind = (s, name, namelen, lpErrno) => {
     const socket = state.find(s, lpErrno);
     if (socket === null) return -1;
     if (socket.state !== 'open') return failed(lpErrno, WSAEINVAL);
     if (name.sa_family !== AF_INET && name.sa_family !== AF_INET6) return failed(lpErrno, WSAEFAULT);
+    if (namelen < sockaddrLength(name.sa_family)) return failed(lpErrno, WSAEFAULT); // SOCK-14
     if (name.sin_port < 1 || name.sin_port > 65535) return failed(lpErrno, WSAEINVAL); // SOCK-12
+    if (!isWildcard(name) && !state.isOwnAddress(name)) return failed(lpErrno, WSAEADDRNOTAVAIL); // SOCK-14
     socket.local = { ...name };
     socket.state = 'bound';
     return 0;
@@ -155,23 +161,22 @@ function fillTable(state: ShmState, info: WSAPROTOCOL_INFOW, table: WSPPROC_TABL
     takeNetworkEvents(socket.events, hEventObject, lpNetworkEvents);
     return 0;
   };
-  table.lpWSPGetSockOpt = (s, level, optname, optval, _optlen, lpErrno) => {
+  table.lpWSPGetSockOpt = (s, level, optname, optval, optlen, lpErrno) => {
     const socket = state.find(s, lpErrno);
     if (socket === null) return -1;
     if (level !== SOL_SOCKET) return failed(lpErrno, WSAEINVAL);
-    if (optname === SO_MAX_MSG_SIZE) optval.value = maxMessageBytes(state.options.ringBytes);
-    else if (optname === SO_MAX_RDMA_SIZE) optval.value = RDMA_BYTES_MAX;
-    else if (optname === SO_RDMA_THRESHOLD_SIZE) optval.value = RDMA_THRESHOLD_BYTES;
-    else if (optname === SO_DEBUG) optval.value = socket.options.get(SO_DEBUG) ?? 0;
-    else if (optname === SO_SD_DUPLICATION) optval.value = 1;
-    else if (optname === SO_SD_CONNECT_DETAIL) (optval as { value: unknown }).value = socket.detail;
-    else return failed(lpErrno, WSAENOPROTOOPT);
+    const value = optionOf(state, socket, optname);
+    if (value === null) return failed(lpErrno, WSAENOPROTOOPT);
+    if (typeof value === 'number' && optlen.value < 4) return failed(lpErrno, WSAEFAULT); // OPT-11
+    optval.value = value;
+    optlen.value = typeof value === 'string' ? value.length : 4;
     return 0;
   };
-  table.lpWSPSetSockOpt = (s, level, optname, optval, _optlen, lpErrno) => {
+  table.lpWSPSetSockOpt = (s, level, optname, optval, optlen, lpErrno) => {
     const socket = state.find(s, lpErrno);
     if (socket === null) return -1;
     if (level !== SOL_SOCKET) return failed(lpErrno, WSAEINVAL);
+    if (optlen < 4) return failed(lpErrno, WSAEFAULT); // OPT-12
     if (optname === SO_DEBUG) socket.options.set(SO_DEBUG, optval);
     else if (optname === SO_SD_NATIVE_ADDRESS) socket.nativeAddress = BigInt(optval);
     else return failed(lpErrno, WSAENOPROTOOPT);
@@ -190,6 +195,30 @@ function fillTable(state: ShmState, info: WSAPROTOCOL_INFOW, table: WSPPROC_TABL
     for (const link of state.links.all) link.end('');
     return 0;
   };
+}
+
+/** Null: an option that it does not know. */
+function optionOf(state: ShmState, socket: ShmSocket, optname: number): number | string | null {
+  switch (optname) {
+    case SO_MAX_MSG_SIZE:
+      return maxMessageBytes(state.options.ringBytes);
+    case SO_MAX_RDMA_SIZE:
+      return RDMA_BYTES_MAX;
+    case SO_RDMA_THRESHOLD_SIZE:
+      return RDMA_THRESHOLD_BYTES;
+    case SO_DEBUG:
+      return socket.options.get(SO_DEBUG) ?? 0;
+    case SO_SD_DUPLICATION:
+      return 1;
+    case SO_SD_CONNECT_DETAIL:
+      return socket.detail;
+    default:
+      return null;
+  }
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null;
 }
 
 /** Whether some isolate that listens on the port has said so; -errno counts as yes, for then only asking in full tells. */

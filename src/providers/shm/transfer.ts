@@ -15,6 +15,7 @@ import {
   WSAEINVAL,
   WSAEMSGSIZE,
   WSAENOTCONN,
+  WSAEOPNOTSUPP,
   type WSAOVERLAPPED,
   WSAEWOULDBLOCK,
 } from '../../spi/index.js';
@@ -115,7 +116,7 @@ export function matchPosted(state: ShmState, socket: ShmSocket): void {
   while (socket.receiver === null) {
     const message = socket.early.at(0);
     const request = socket.posted.at(0);
-    if (message === undefined || request === undefined) return;
+    if (message === undefined || request === undefined) break;
     socket.early.shift();
     socket.posted.shift();
     const { buffers, overlapped } = request;
@@ -123,6 +124,14 @@ export function matchPosted(state: ShmState, socket: ShmSocket): void {
     const taken = scatter(message, buffers);
     complete(state, socket, overlapped, taken < message.length ? WSAEMSGSIZE : 0, taken);
   }
+  // The peer is gone, and has left no more: whoever posted in the hope of it is told (CLOSE-3).
+  if (socket.state === 'disconnected' && socket.receiver === null && socket.early.length === 0)
+    endPosted(state, socket);
+}
+
+/** Ends what is posted on a connection that is gone. */
+function endPosted(state: ShmState, socket: ShmSocket): void {
+  for (const { overlapped } of socket.posted.splice(0)) complete(state, socket, overlapped, WSAECONNRESET, 0);
 }
 
 function scatter(message: Uint8Array, buffers: readonly WSABUF[]): number {
@@ -140,7 +149,7 @@ export function makeGetOverlappedResult(state: ShmState): LPWSPGETOVERLAPPEDRESU
     if (state.find(s, lpErrno) === null) return false;
     // fWait is never true under the switch (OBS-17), and there is nothing to wait on in one thread.
     if (fWait) {
-      lpErrno.value = WSAEINVAL;
+      lpErrno.value = WSAEOPNOTSUPP;
       return false;
     }
     return readOverlapped(lpOverlapped, lpcbTransfer, lpdwFlags, lpErrno);
@@ -194,5 +203,5 @@ export function disconnect(state: ShmState, socket: ShmSocket, error: number): v
     if (socket.early.length === 0) socket.receiver.onDisconnect(error);
     return; // else after the early messages; see owned-receive.ts
   }
-  for (const { overlapped } of socket.posted.splice(0)) complete(state, socket, overlapped, WSAECONNRESET, 0);
+  if (socket.early.length === 0) endPosted(state, socket); // else after what came early; see matchPosted
 }

@@ -88,6 +88,7 @@ export class TcpipProvider implements ProviderModule {
 
   readonly WSPStartupEx: ProviderModule['WSPStartupEx'] = (version, lpWSPData, _info, _upcalls, lpProcTable) => {
     if (LOBYTE(version) < 2 || (LOBYTE(version) === 2 && HIBYTE(version) < 2)) return WSAVERNOTSUPPORTED;
+    if (!isObject(lpWSPData) || !isObject(lpProcTable)) return WSAEFAULT; // SP-5
     lpWSPData.wVersion = WINSOCK_VERSION_2_2;
     lpWSPData.wHighVersion = WINSOCK_VERSION_2_2;
     lpWSPData.szDescription = 'TCP/IP over the handles of Node.js';
@@ -270,6 +271,10 @@ export class TcpipProvider implements ProviderModule {
       if (socket.event !== null && (socket.eventMask & FD_ADDRESS_LIST_CHANGE) !== 0) setEvent(socket.event);
     }
   }
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null;
 }
 
 /** The one event that does not come from Node by the handle itself (TC-8). */
