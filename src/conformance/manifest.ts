@@ -22,7 +22,12 @@ export type Lack =
    */
   | 'authoritative-refusal'
   /** It takes a copy of what it transfers at once, so no registered memory is ever "in use by a transfer" (MEM-15). */
-  | 'memory-in-use';
+  | 'memory-in-use'
+  /**
+   * What is within reach is settled by the side that reads or writes, which the system lets at the whole memory of its
+   * peer: a descriptor that was tampered with is not always noticed (MEM-8, as far as the transport can enforce it).
+   */
+  | 'unforgeable-descriptors';
 
 /** What a provider says of itself. Cases that do not apply are not registered; a claim that is untrue fails a case. */
 export interface ProviderManifest {

@@ -8,6 +8,7 @@ import { ProxyDriver } from '../../../src/proxy-driver/index.js';
 import { AF_INET, AF_INET6, makeSockaddr, SO_SD_NATIVE_ADDRESS, SOL_SOCKET } from '../../../src/spi/index.js';
 
 const RING_BYTES = 64 * 1024;
+const RDMA_BYTES = 256 * 1024 * 1024;
 
 const loaded = ProxyDriver.load();
 assert.ok(loaded.driver, loaded.reason ?? '');
@@ -48,6 +49,7 @@ export const shmFactory: ProviderFactory = {
     limits: { messageBytes: RING_BYTES / 4 - 64, rdmaBytes: RDMA_BYTES, earlyMessages: 8, buffersPerMessage: 16 },
     lacks: {
       'authoritative-refusal': 'a companion that refuses says nothing about the TCP listener beside it (DESIGN D12)',
+      'unforgeable-descriptors': 'process_vm_readv reaches whatever ptrace would, and no more (DESIGN D5)',
       'memory-in-use': 'messages are copied into the ring, and registering pins nothing',
     },
   },
