@@ -110,7 +110,12 @@ export class RegistrationTable {
   exposed(descriptor: Uint8Array, length: number): Registration | null {
     if (length !== DESCRIPTOR_BYTES || descriptor.length < DESCRIPTOR_BYTES) return null;
     const key = Buffer.from(descriptor.subarray(KEY_OFFSET, DESCRIPTOR_BYTES)).toString('hex');
-    return this.#exposed.get(key) ?? null;
+    const found = this.#exposed.get(key);
+    if (found === undefined) return null;
+    // The length is the peer's to read, not to change.
+    const { buffer, byteOffset } = descriptor;
+    const told = new DataView(buffer, byteOffset, DESCRIPTOR_BYTES).getBigUint64(0, true);
+    return told === BigInt(found.pin.bytes) ? found : null;
   }
 
   /** The part that a buffer is, found by its address (XFER-30); null: not registered with these rights (OBS-15). */
