@@ -102,7 +102,7 @@ function makeSwitch({ config, observer }: StartInput, catalog: Catalog, tcpip: T
 }
 
 /** Gives the switch descriptors where `net` has handles. */
-function makePort(sw: Switch, tcpip: TcpipProvider): SwitchPort {
+export function makePort(sw: Switch, tcpip: TcpipProvider): SwitchPort {
   return {
     known: (address, port) => sw.known(address, port),
     provenPlain: (address, port, ageMs) => sw.provenPlain(address, port, ageMs),
@@ -144,7 +144,6 @@ function makePort(sw: Switch, tcpip: TcpipProvider): SwitchPort {
         local,
         backlog,
         isEligible: () => request.isEligible(),
-        hasRoom: (waiting) => request.hasRoom(waiting),
         onConnection: (connection) => request.onConnection(connection),
       });
       return {

@@ -1,6 +1,7 @@
 /** The session protocol (SESS-1 … SESS-17): see docs/SESSION_PROTOCOL.md. */
 export * from './negotiate.js';
-export { completeOperation } from './operation.js';
+export { completeOperation, Operation } from './operation.js';
+export * from './posted/index.js';
 export { SendOperation } from './send-operation.js';
 export { Session } from './session.js';
 export { type SessionIo, type SessionUser, WRITE_DONE, WRITE_PENDING } from './types.js';

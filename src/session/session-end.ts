@@ -29,9 +29,13 @@ export abstract class EndingSession extends DeliveringSession {
     }
   }
 
-  /** Abortive close (linger 0): the peer gets ECONNRESET after what it can still read. */
+  /**
+   * Abortive close (linger 0): the peer gets ECONNRESET after what it can still read. A program whose connect has completed
+   * and that resets at once has had a connection: the listener's program sees it, and its reset.
+   */
   reset(): void {
     if (this.phase === 'closed') return;
+    if (!this.gone) this.send.confirm();
     this.userClosed = true;
     this.user = null;
     this.abort();

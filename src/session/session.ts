@@ -71,7 +71,9 @@ export class Session extends SuspendableSession implements MessageReceiver {
       this.phase = 'established';
       send.confirmOwed = true;
     }
-    return this.io.receive.SdpSetReceiver(this.io.s, this, failure) === 0 ? 0 : failure.value;
+    if (this.io.receive.SdpSetReceiver(this.io.s, this, failure) === 0) return 0;
+    send.confirmOwed = false; // to the listener's program there is no connection
+    return failure.value;
   }
 
   protected override establishedWith(peer: Offer): number {

@@ -21,6 +21,7 @@ import {
   WSAECONNRESET,
   type WSAEVENT,
 } from '../spi/index.js';
+import { Incoming, type IncomingHost } from './accept-negotiation.js';
 import type { BaseProvider } from './base-provider.js';
 import { type ConnectionOwner, SanConnection } from './connection.js';
 import type { Listening } from './listen.js';
@@ -53,7 +54,7 @@ const UNCONFIRMED_MS_MAX = 5000;
 
 const errno = out(0);
 
-export class CompanionListener implements ConnectionOwner {
+export class CompanionListener implements ConnectionOwner, IncomingHost {
   readonly #host: AcceptHost;
   readonly #listening: Listening;
   readonly #provider: SanProvider;
@@ -63,11 +64,15 @@ export class CompanionListener implements ConnectionOwner {
   readonly #reply: Uint8Array;
   /** Accepted and not confirmed, oldest first. */
   readonly #waiting = new Set<SanConnection>();
+  /** Accepted, and their offers have not come: without connect data only. Oldest first. */
+  readonly #negotiating = new Set<Incoming>();
   readonly #condition = this.#decide.bind(this);
   // What the condition function has seen of the request that it accepted; its arguments do not outlive it.
   readonly #caller = makeSockaddr(AF_INET, '', 0);
   readonly #callee = makeSockaddr(AF_INET, '', 0);
   #offer: Offer | null = null;
+  /** The condition function has taken a request whose offer will come as a message. */
+  #unheard = false;
   #accepting = false;
   /** How often the event was set. */
   #signals = 0;
@@ -94,6 +99,7 @@ export class CompanionListener implements ConnectionOwner {
     this.#closed = true;
     this.#event.onSet = null;
     this.#provider.close(this.#s);
+    for (const incoming of [...this.#negotiating]) incoming.close();
     for (const connection of [...this.#waiting]) connection.session.reset();
   }
 
@@ -138,29 +144,48 @@ export class CompanionListener implements ConnectionOwner {
     const provider = this.#provider;
     provider.owner.createdHandle = INVALID_SOCKET;
     this.#offer = null;
+    this.#unheard = false;
     const s = provider.procs.lpWSPAccept(this.#s, null, null, this.#condition, null, errno);
     if (s === INVALID_SOCKET) {
       // Refused by us, or given up by its caller: the next one may be better.
       return errno.value === WSAECONNREFUSED || errno.value === WSAECONNRESET;
     }
     const offer = this.#accepted();
-    if (offer === null || provider.owner.createdHandle === INVALID_SOCKET) {
+    if ((offer === null && !this.#isUnheard()) || provider.owner.createdHandle === INVALID_SOCKET) {
       // Accepted without being asked, or without a handle of ours: against ACC-2 and ACC-4.
       provider.close(s);
       return true;
     }
+    if (offer !== null) this.#begin(s, this.#callee, this.#caller, offer);
+    else this.#listenTo(s);
+    return true;
+  }
+
+  /** The session begins; its CONFIRM has yet to come. */
+  #begin(s: SOCKET, callee: SOCKADDR, caller: SOCKADDR, offer: Offer): void {
     const family = this.#listening.request.local.sa_family;
-    const local = programName(this.#callee, family);
-    const remote = programName(this.#caller, family);
-    const connection = new SanConnection(provider, s, 'accept', local, remote, this.#host.timers.now(), this);
+    const local = programName(callee, family);
+    const remote = programName(caller, family);
+    const connection = new SanConnection(this.#provider, s, 'accept', local, remote, this.#host.timers.now(), this);
     this.#waiting.add(connection);
     connection.establish(offer);
-    return true;
+  }
+
+  /** The offer comes as a message: buffers are posted for it (SESS-3). */
+  #listenTo(s: SOCKET): void {
+    const now = this.#host.timers.now();
+    const incoming = new Incoming(this, this.#provider, s, this.#callee, this.#caller, now, this.#reply);
+    this.#negotiating.add(incoming);
+    incoming.start();
   }
 
   /** The offer that the condition function has just accepted. */
   #accepted(): Offer | null {
     return this.#offer;
+  }
+
+  #isUnheard(): boolean {
+    return this.#unheard;
   }
 
   /** The condition function: synchronous, and the peer is told nothing before it answers (ACC-2, ACC-3). */
@@ -172,9 +197,10 @@ export class CompanionListener implements ConnectionOwner {
     lpCalleeId: SOCKADDR,
     lpCalleeData: WSABUF | null,
   ): number {
+    if (!this.#provider.connectData) return this.#decideUnheard(lpCallerId, lpCalleeId);
     const offer =
       lpCallerData === null ? 'no negotiation' : decodeOffer(lpCallerData.buf.subarray(0, lpCallerData.len));
-    const refusal = this.#refusal(offer, lpCalleeId);
+    const refusal = this.refusal(offer, lpCalleeId);
     if (
       refusal !== null ||
       typeof offer === 'string' ||
@@ -192,11 +218,38 @@ export class CompanionListener implements ConnectionOwner {
     return CF_ACCEPT;
   }
 
-  #refusal(offer: Offer | string, local: SOCKADDR): RouteReason | null {
+  /** A refusal from here has no words, so the peer's connect fails for good (CONN-13): only where nothing else is left. */
+  #decideUnheard(caller: SOCKADDR, callee: SOCKADDR): number {
+    const full = this.#negotiating.size >= this.#backlog && !this.#evictUnheard();
+    if (this.#closed || full) return CF_REJECT;
+    copySockaddr(this.#caller, caller);
+    copySockaddr(this.#callee, callee);
+    this.#unheard = true;
+    return CF_ACCEPT;
+  }
+
+  /** As `#evict`, for those that have not said anything. */
+  #evictUnheard(): boolean {
+    const oldest = this.#negotiating.values().next().value;
+    if (oldest === undefined || this.#host.timers.now() - oldest.since < UNCONFIRMED_MS_MAX) return false;
+    oldest.close();
+    return true;
+  }
+
+  negotiated(incoming: Incoming, offer: Offer): void {
+    this.#negotiating.delete(incoming);
+    this.#begin(incoming.s, incoming.local, incoming.remote, offer);
+  }
+
+  gone(incoming: Incoming): void {
+    this.#negotiating.delete(incoming);
+  }
+
+  /** Why a request is refused; null: it is not. */
+  refusal(offer: Offer | string, local: SOCKADDR): RouteReason | null {
     if (this.#closed || !this.#listening.request.isEligible()) return 'listener-refused';
     if (typeof offer === 'string') return 'protocol-mismatch';
     if (!this.#host.admits(local)) return 'excluded';
-    if (!this.#listening.request.hasRoom(this.#waiting.size)) return 'listener-busy';
     return this.#waiting.size < this.#backlog || this.#evict() ? null : 'listener-busy';
   }
 

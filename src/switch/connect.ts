@@ -3,6 +3,7 @@
  * established any failure goes on by TCP, but for the authoritative ones (CONN-13); afterwards none does (ERR-8).
  *
  *     start ──► waiting ──FD_CONNECT, reply good──► established: CONFIRM, onEstablished
+ *       │          │        (without connect data: FD_CONNECT, our offer and the reply as messages)
  *       │          ├──────FD_CONNECT, code─────────► onFallback, or onError if authoritative
  *       │          ├──────no answer in time────────► WSPCloseSocket (= CANCEL), onFallback 'listener-busy'
  *       │          └──────cancel()─────────────────► WSPCloseSocket, nothing follows
@@ -20,6 +21,9 @@ import {
   type SOCKET,
   type WSABUF,
   type WSAEVENT,
+  WSAECONNABORTED,
+  WSAECONNREFUSED,
+  WSAENOBUFS,
   WSAEPROTONOSUPPORT,
   WSAETIMEDOUT,
   WSAEWOULDBLOCK,
@@ -31,6 +35,7 @@ import { type ConnectionOwner, SanConnection } from './connection.js';
 import { programName } from './names.js';
 import { isAuthoritative, programError, reasonFromCompanion, reasonFromConnect, type RouteReason } from './reasons.js';
 import { decodeRefusal } from './refusal.js';
+import { Negotiation, type Negotiator } from './negotiation.js';
 import type { SanProvider } from './san-provider.js';
 import type { Timers } from './timers.js';
 
@@ -72,7 +77,7 @@ const PROVIDER_BROKEN: Outcome = { wsa: -1, reason: 'provider-failed' };
 
 const errno = out(0);
 
-export class ConnectAttempt {
+export class ConnectAttempt implements Negotiator {
   readonly request: ConnectRequest;
   /** Names as the provider gets them. */
   readonly local: SOCKADDR;
@@ -83,6 +88,7 @@ export class ConnectAttempt {
   readonly #reply: WSABUF = { len: NEGOTIATION_BYTES_MAX, buf: new Uint8Array(NEGOTIATION_BYTES_MAX) };
   #s: SOCKET = INVALID_SOCKET;
   #scheduled = false;
+  #negotiation: Negotiation | null = null;
   /** What WSPConnect itself returned (CONN-5); null: the event will tell. */
   #outcome: Outcome | null = null;
   #over = false;
@@ -120,7 +126,10 @@ export class ConnectAttempt {
     if (procs.lpWSPEventSelect(s, this.#event, FD_CONNECT, errno) !== 0) return reasonFromCompanion(errno.value);
     this.#event.onSet = () => this.#schedule();
     const length = sockaddrLength(remote.sa_family);
-    if (procs.lpWSPConnect(s, remote, length, provider.offerData, this.#reply, null, null, errno) === 0) {
+    const { connectData, offerData } = provider;
+    const caller = connectData ? offerData : null; // OBS-27
+    const callee = connectData ? this.#reply : null;
+    if (procs.lpWSPConnect(s, remote, length, caller, callee, null, null, errno) === 0) {
       this.#outcome = CONNECTED;
       return null;
     }
@@ -148,7 +157,7 @@ export class ConnectAttempt {
     this.#scheduled = false;
     if (this.#over) return;
     const outcome = this.#outcome ?? this.#ask();
-    if (outcome === CONNECTED) this.#establish();
+    if (outcome === CONNECTED) this.#connected();
     else if (outcome !== null) this.#fail(outcome);
   }
 
@@ -184,9 +193,41 @@ export class ConnectAttempt {
     if (!this.#over) this.#fail({ wsa: WSAETIMEDOUT, reason: 'listener-busy' });
   }
 
-  #establish(): void {
+  #connected(): void {
+    if (this.provider.connectData) this.#establish(this.#reply.buf.subarray(0, this.#reply.len));
+    else if (this.#negotiation === null) this.#negotiate();
+  }
+
+  /** Steps 6 and 7 (CONN-8, CONN-9): receives are posted, then our side speaks first (SESS-2). */
+  #negotiate(): void {
+    const negotiation = new Negotiation(this.provider, this.#s, this);
+    this.#negotiation = negotiation;
+    if (this.#outcome !== null) this.#host.deadlines.add(this);
+    let code: number;
+    try {
+      code = negotiation.start() || negotiation.send(this.provider.offerData.buf);
+    } catch {
+      code = PROVIDER_BROKEN.wsa; // as in start()
+    }
+    if (code !== 0)
+      this.#fail({ wsa: code, reason: code === PROVIDER_BROKEN.wsa ? 'provider-failed' : lossReason(code) });
+  }
+
+  /** The reply, or the words of a switch that refuses, as a message. */
+  onNegotiation(bytes: Uint8Array): void {
+    if (this.#over) return;
+    const refusal = decodeRefusal({ len: bytes.length, buf: bytes });
+    if (refusal === null) this.#establish(bytes);
+    else this.#fail({ wsa: WSAECONNREFUSED, reason: refusal });
+  }
+
+  onNegotiationLost(): void {
+    if (!this.#over) this.#fail({ wsa: WSAECONNABORTED, reason: 'link-failed' });
+  }
+
+  #establish(reply: Uint8Array): void {
     const { provider, request } = this;
-    const offer = decodeOffer(this.#reply.buf.subarray(0, this.#reply.len));
+    const offer = decodeOffer(reply);
     if (typeof offer === 'string') {
       this.#fail({ wsa: WSAEPROTONOSUPPORT, reason: 'protocol-mismatch' });
       return;
@@ -226,11 +267,16 @@ export class ConnectAttempt {
   /** Ends the attempt; the companion is the caller's. */
   #detach(): void {
     this.#over = true;
+    this.#negotiation?.stop();
     this.#event.onSet = null;
     this.#host.deadlines.remove(this);
     this.#s = INVALID_SOCKET;
     this.provider.release();
   }
+}
+
+function lossReason(code: number): RouteReason {
+  return code === WSAENOBUFS ? 'out-of-resources' : 'link-failed';
 }
 
 function decideNow(attempt: ConnectAttempt): void {

@@ -19,6 +19,7 @@ import type { HandleTable } from './handle-table.js';
 import type { RouteReason } from './reasons.js';
 import { SanProvider } from './san-provider.js';
 import { type RefusedProvider, type SessionSettings, startProvider } from './startup.js';
+import type { Timers } from './timers.js';
 
 /** One row of a snapshot. */
 export interface ProviderRow {
@@ -36,6 +37,7 @@ export interface ProviderRow {
 /** What follows from changes. */
 export interface ProvidersHost {
   readonly events: SwitchEvents;
+  readonly timers: Timers;
   /** The providers or their addresses changed: listeners may gain or lose companions (SW-21). */
   providersChanged(removed: readonly SanProvider[]): void;
 }
@@ -150,7 +152,7 @@ export class Providers {
   }
 
   #startOne(entry: CatalogEntry): SanProvider | RefusedProvider {
-    const provider = startProvider(entry, this.#base.info, this.#handles, this.#settings);
+    const provider = startProvider(entry, this.#base.info, this.#handles, this.#settings, this.#host.timers);
     const { events } = this.#host;
     if (provider instanceof SanProvider) events.onProvider('started', provider.name, null, '');
     else events.onProvider('refused', provider.name, provider.reason, provider.detail);

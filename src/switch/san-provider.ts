@@ -38,7 +38,10 @@ export interface SanProviderParts {
   readonly owner: HandleOwner;
   readonly procs: WSPPROC_TABLE;
   readonly extensions: SanExtensions;
+  /** Its own, or that of src/session/posted; `procs` then goes with it. */
   readonly receive: OwnedReceive;
+  /** It carries connect data, so the session is negotiated in them; else in messages (SESS-2). */
+  readonly connectData: boolean;
   /** The socket that control codes are issued on (SW-14); stays open for the next address query (ADDR-10). */
   readonly scratch: SOCKET;
   /** Our half of every negotiation over this provider, and its bytes, shared by all connects. */
@@ -53,6 +56,7 @@ export class SanProvider {
   readonly procs: WSPPROC_TABLE;
   readonly extensions: SanExtensions;
   readonly receive: OwnedReceive;
+  readonly connectData: boolean;
   readonly scratch: SOCKET;
   readonly offer: Offer;
   readonly offerData: WSABUF;
@@ -69,6 +73,7 @@ export class SanProvider {
     this.procs = parts.procs;
     this.extensions = parts.extensions;
     this.receive = parts.receive;
+    this.connectData = parts.connectData;
     this.scratch = parts.scratch;
     this.offer = parts.offer;
     this.offerData = parts.offerData;

@@ -4,7 +4,15 @@
  * described, closed and left out; nothing is thrown.
  */
 import type { CatalogEntry } from '../catalog/index.js';
-import { encodeOffer, type Offer, SESSION_VERSION } from '../session/index.js';
+import {
+  encodeOffer,
+  type Offer,
+  POSTED_BUFFER_BYTES,
+  POSTED_BUFFERS,
+  type PostedClock,
+  PostedReceive,
+  SESSION_VERSION,
+} from '../session/index.js';
 import {
   AF_INET,
   createProcTable,
@@ -27,6 +35,7 @@ import {
   SOL_SOCKET,
   WINSOCK_VERSION_2_2,
   WSA_FLAG_OVERLAPPED,
+  WSAEINVAL,
   WSAEOPNOTSUPP,
   WSAID_SD_OWNEDRECEIVE,
   wsaName,
@@ -91,6 +100,7 @@ export function startProvider(
   tcpip: WSAPROTOCOL_INFOW,
   handles: HandleTable,
   settings: SessionSettings,
+  clock: PostedClock,
 ): SanProvider | RefusedProvider {
   const { info } = entry;
   const owner: HandleOwner = { catalogEntryId: info.dwCatalogEntryId, createdHandle: INVALID_SOCKET };
@@ -110,16 +120,18 @@ export function startProvider(
     scratch = makeScratch(procs, info, owner);
     checkAddressQuery(procs, scratch);
     const extensions = fetchExtensions(procs, scratch);
-    const receive = fetchOwnedReceive(procs, scratch);
-    const offer = makeOffer(procs, scratch, settings);
+    const owned = fetchOwnedReceive(procs, scratch);
+    const through = owned === null ? new PostedReceive(procs, extensions, clock) : { procs, receive: owned };
+    const offer = makeOffer(procs, scratch, settings, owned === null);
     const bytes = encodeOffer(offer);
     return new SanProvider({
       id: info.ProviderId,
       name: info.szProtocol,
       owner,
-      procs,
+      procs: through.procs,
       extensions,
-      receive,
+      receive: through.receive,
+      connectData: (info.dwServiceFlags1 & XP1_CONNECT_DATA) !== 0,
       scratch,
       offer,
       offerData: { len: bytes.length, buf: bytes },
@@ -137,11 +149,9 @@ function refuse(detail: string): Refusal {
   return new Refusal('provider-failed', detail);
 }
 
-/** SP-20; connect data because the session is negotiated in them (D12). */
+/** SP-20. */
 function checkInfo(info: WSAPROTOCOL_INFOW): void {
   if ((info.dwServiceFlags1 & XP1_CONNECTIONLESS) !== 0) throw refuse('it is connectionless');
-  if ((info.dwServiceFlags1 & XP1_CONNECT_DATA) === 0)
-    throw refuse('it does not carry connect data (XP1_CONNECT_DATA)');
 }
 
 /** A provider may say in `szDescription` what is missing; the code alone is too coarse for people. */
@@ -182,9 +192,10 @@ function fetchExtensions(procs: WSPPROC_TABLE, s: SOCKET): SanExtensions {
   return found as unknown as SanExtensions;
 }
 
-function fetchOwnedReceive(procs: WSPPROC_TABLE, s: SOCKET): OwnedReceive {
+/** Null: it does not own receive buffers, so they are posted (src/session/posted). */
+function fetchOwnedReceive(procs: WSPPROC_TABLE, s: SOCKET): OwnedReceive | null {
   const code = ask(procs, s, SIO_GET_EXTENSION_FUNCTION_POINTER, WSAID_SD_OWNEDRECEIVE);
-  // The session protocol of this version takes messages only in this way.
+  if (code === WSAEOPNOTSUPP || code === WSAEINVAL) return null;
   if (code !== 0) throw refuse(`owned receive: ${wsaName(code)}`);
   const found = answer.value as Partial<Record<string, unknown>> | null;
   const missing = OWNED_RECEIVE.filter((name) => typeof found?.[name] !== 'function');
@@ -193,7 +204,7 @@ function fetchOwnedReceive(procs: WSPPROC_TABLE, s: SOCKET): OwnedReceive {
 }
 
 /** RDMA and suspend have their fields in the negotiation from version 1, and are not used yet. */
-function makeOffer(procs: WSPPROC_TABLE, s: SOCKET, settings: SessionSettings): Offer {
+function makeOffer(procs: WSPPROC_TABLE, s: SOCKET, settings: SessionSettings, posted: boolean): Offer {
   optlen.value = 4;
   const known = procs.lpWSPGetSockOpt(s, SOL_SOCKET, SO_MAX_MSG_SIZE, optval, optlen, errno) === 0;
   const maxMessageBytes = known ? Number(optval.value) : SO_SIZE_UNLIMITED;
@@ -207,11 +218,11 @@ function makeOffer(procs: WSPPROC_TABLE, s: SOCKET, settings: SessionSettings): 
   return {
     version: SESSION_VERSION,
     windowBytes: settings.windowBytes,
-    receiveBuffers: settings.receiveBuffers,
+    receiveBuffers: posted ? POSTED_BUFFERS : settings.receiveBuffers,
     rdmaRead: false,
     rdmaWrite: false,
     suspend: false,
-    maxMessageBytes,
+    maxMessageBytes: posted ? Math.min(maxMessageBytes, POSTED_BUFFER_BYTES) : maxMessageBytes,
     maxRdmaBytes: 0,
     rdmaThresholdBytes: 0,
   };

@@ -33,11 +33,21 @@ describe('establishment (SESS-2 … SESS-10, D12)', () => {
 
   it('ends without the program ever seeing it when the connector gives up before the CONFIRM', async () => {
     const [a, b] = pair();
-    a.session.reset();
+    a.procs.lpWSPCloseSocket(1, { value: 0 });
     await settle(a, b);
     assert.equal(b.confirmed, 0);
     assert.equal(b.over, 1);
-    assert.equal(a.over, 1);
+  });
+
+  it('is seen, and reset, if the connector’s program resets as soon as it is connected', async () => {
+    const [a, b] = pair();
+    b.session.startReading();
+    a.session.reset();
+    await settle(a, b);
+    assert.equal(b.confirmed, 1);
+    assert.deepEqual(b.user.log, ['reset 10054']);
+    b.session.close();
+    assert.deepEqual([a.over, b.over], [1, 1]);
   });
 });
 

@@ -18,6 +18,7 @@ import {
   type OwnedReceive,
   type ProviderModule,
   recordNetworkEvent,
+  RUN_BEFORE,
   SAN_EXTENSIONS,
   SIO_ADDRESS_LIST_QUERY,
   SIO_GET_EXTENSION_FUNCTION_POINTER,
@@ -63,6 +64,8 @@ export class FakeSocket {
   remote: SOCKADDR | null = null;
   callerData: Uint8Array = new Uint8Array(0);
   calleeData: WSABUF | null = null;
+  /** Messages that came while nobody wanted them. */
+  readonly kept: Uint8Array[] = [];
   receiver: MessageReceiver | null = null;
   readonly sent: Uint8Array[] = [];
   /** Requests that wait to be accepted. */
@@ -139,7 +142,7 @@ export class FakeSan implements ProviderModule {
 
   /** A message arrives. */
   deliver(socket: FakeSocket, bytes: Uint8Array): void {
-    socket.receiver?.onMessage(bytes, 0, bytes.length);
+    if (socket.receiver?.onMessage(bytes, 0, bytes.length) === RUN_BEFORE) socket.kept.push(bytes);
     socket.receiver?.onRunEnd();
   }
 
@@ -210,8 +213,11 @@ export class FakeSan implements ProviderModule {
         if (request === undefined) return this.#failed(lpErrno, WSAEWOULDBLOCK);
         const reply = { len: 256, buf: new Uint8Array(256) };
         const caller = { len: request.data.length, buf: request.data };
-        const code = condition(request.caller, caller, null, null, request.callee, reply, null, data);
-        listener.answers.push({ code, data: reply.buf.slice(0, reply.len) });
+        const carried = (this.protocolInfo.dwServiceFlags1 & XP1_CONNECT_DATA) !== 0;
+        const code = carried
+          ? condition(request.caller, caller, null, null, request.callee, reply, null, data)
+          : condition(request.caller, null, null, null, request.callee, null, null, data);
+        listener.answers.push({ code, data: carried ? reply.buf.slice(0, reply.len) : new Uint8Array(0) });
         if (code !== 0) return this.#failed(lpErrno, WSAECONNREFUSED);
         return this.#create().s;
       },

@@ -113,10 +113,10 @@ describe('a provider is refused, closed and named if', () => {
     ],
     ['its largest message is too small', (san) => (san.maxMessageSize = 63), 'provider-failed', /SO_MAX_MSG_SIZE/],
     [
-      'it has no owned receive',
-      (san) => san.extensions.set(WSAID_SD_OWNEDRECEIVE, WSAEINVAL),
+      'it cannot tell whether it has owned receive',
+      (san) => san.extensions.set(WSAID_SD_OWNEDRECEIVE, WSAENETDOWN),
       'provider-failed',
-      /owned receive: WSAEINVAL/,
+      /owned receive: WSAENETDOWN/,
     ],
     [
       'its owned receive is not whole',
@@ -163,16 +163,25 @@ describe('a provider is refused, closed and named if', () => {
     assert.match(harness.sw.snapshot().providers[0]?.detail ?? '', /no such file/);
   });
 
-  for (const [title, flags] of [
-    ['it is connectionless (SP-20)', XP1_CONNECT_DATA | XP1_CONNECTIONLESS],
-    ['it carries no connect data', XP1_GUARANTEED_DELIVERY],
-  ] as const) {
-    test(title, () => {
-      const san = new FakeSan('fake', undefined, { dwServiceFlags1: flags });
-      assert.equal(started(san).reason, 'provider-failed');
-      assert.deepEqual(san.log.includes('WSPStartupEx'), false);
-    });
-  }
+  test('it is connectionless (SP-20)', () => {
+    const san = new FakeSan('fake', undefined, { dwServiceFlags1: XP1_CONNECT_DATA | XP1_CONNECTIONLESS });
+    assert.equal(started(san).reason, 'provider-failed');
+    assert.deepEqual(san.log.includes('WSPStartupEx'), false);
+  });
+});
+
+describe('a provider is taken without what it need not have', () => {
+  test('owned receive: WSAEOPNOTSUPP or WSAEINVAL, and buffers are posted (SESS-14)', () => {
+    for (const code of [WSAEOPNOTSUPP, WSAEINVAL]) {
+      const san = new FakeSan();
+      san.extensions.set(WSAID_SD_OWNEDRECEIVE, code);
+      assert.equal(started(san).reason, null);
+    }
+  });
+
+  test('connect data: the session is negotiated in messages (SESS-2)', () => {
+    assert.equal(started(new FakeSan('fake', undefined, { dwServiceFlags1: XP1_GUARANTEED_DELIVERY })).reason, null);
+  });
 });
 
 describe('extensions (SW-16, SW-17, ERR-1)', () => {

@@ -1,0 +1,108 @@
+// Real `net` programs over the whole switch on the loopback provider, in all its kinds: posted buffers, as a NIC has them,
+// and owned ones; negotiation in connect data and in messages. Both sides must see what they see on TCP.
+import { strict as assert } from 'node:assert';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { LoopbackOptions } from '../../../src/providers/loopback/index.js';
+import { type Conversation, converse, pattern } from './support/conversation.js';
+import { conversations } from './support/conversation-list.js';
+import { installLoopbackSwitch, type LoopbackSwitch } from './support/loopback-switch.js';
+
+const KINDS: readonly (readonly [name: string, options: LoopbackOptions])[] = [
+  ['posted buffers, negotiation in messages (SESS-2, SESS-14)', { connectData: false }],
+  ['posted buffers, connect data (SESS-14)', { connectData: true }],
+  ['owned buffers, negotiation in messages (SESS-2)', { ownsReceiveBuffers: true, connectData: false }],
+  ['owned buffers, connect data', { ownsReceiveBuffers: true, connectData: true }],
+];
+
+/** Lets connections that their programs have closed come to their end. */
+async function settled({ provider, sw }: LoopbackSwitch): Promise<void> {
+  for (let i = 0; i < 1000 && provider.inventory().sockets > 1 + sw.snapshot().listeners.length; i++) await delay(1);
+}
+
+for (const [name, options] of KINDS) {
+  describe(name, () => {
+    let bench: LoopbackSwitch;
+    before(() => {
+      bench = installLoopbackSwitch(options);
+    });
+    after(async () => {
+      await settled(bench);
+      assert.deepEqual(bench.violations, []);
+      assert.deepEqual([...bench.net.routes.live()], [], 'no live connection is left on the list');
+      const left = bench.provider.inventory();
+      assert.deepEqual(
+        left,
+        { sockets: 1, registrations: 0, receives: 0, requests: 0 },
+        'only the scratch socket is left',
+      );
+      bench.stop();
+      assert.equal(bench.provider.inventory().sockets, 0);
+    });
+
+    let carriers: string[] = [];
+    const same = (title: string, conversation: Conversation): void => {
+      test(title, async () => {
+        const seen = (socket: Socket): void => {
+          carriers.push(bench.net.routes.routeOf(socket)?.carrier ?? 'none');
+        };
+        const watched: Conversation = {
+          ...conversation,
+          onServer(socket, log, server) {
+            seen(socket);
+            return conversation.onServer(socket, log, server);
+          },
+          onClient(socket, log) {
+            socket.once('connect', () => seen(socket));
+            return conversation.onClient(socket, log);
+          },
+        };
+        bench.enabled = false;
+        carriers = [];
+        const tcp = await converse(watched);
+        assert.deepEqual(carriers, ['tcp', 'tcp']);
+        bench.enabled = true;
+        carriers = [];
+        const fast = await converse(watched);
+        assert.deepEqual(carriers, ['san', 'san']);
+        assert.deepEqual(fast, tcp);
+      });
+    };
+    conversations(same);
+
+    test('many connections, much data both ways, nothing lost', async () => {
+      const data = pattern(300_000, 7);
+      const server = createServer((socket) => socket.pipe(socket)).listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const { port } = server.address() as AddressInfo;
+      const talk = async (): Promise<void> => {
+        const socket = connect(port, '127.0.0.1');
+        const chunks: Buffer[] = [];
+        socket.on('data', (chunk) => chunks.push(chunk));
+        for (let at = 0; at < data.length; at += 10_000) socket.write(data.subarray(at, at + 10_000));
+        socket.end();
+        await once(socket, 'close');
+        assert.ok(Buffer.concat(chunks).equals(data));
+      };
+      await Promise.all(Array.from({ length: 20 }, talk));
+      server.close();
+      await once(server, 'close');
+    });
+
+    test('a port where nobody is on the SAN stays on TCP (CONN-12, CONN-14)', async () => {
+      bench.enabled = false;
+      const server = createServer((socket) => socket.end('plain')).listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      bench.enabled = true;
+      const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+      const [data] = (await once(socket, 'data')) as [Buffer];
+      assert.equal(data.toString(), 'plain');
+      assert.equal(bench.net.routes.routeOf(socket)?.carrier, 'tcp');
+      socket.destroy();
+      server.close();
+      await once(server, 'close');
+    });
+  });
+}
