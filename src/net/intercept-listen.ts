@@ -13,15 +13,24 @@ import { HybridHandle } from './handle.js';
 import type { NodeInternals } from './internals.js';
 import type { TcpHandle } from './node-shapes.js';
 import type { PatchSet } from './patch.js';
-import type { Listening, ListenRequest, SanConnection, SwitchPort } from './port.js';
+import type { Listening, ListenRequest, SanConnection, SharedHandle, SwitchPort } from './port.js';
 import type { RouteTable } from './route.js';
 
 /** As it is at load: a program’s fake timers, put in place later, must not stop a connection. */
 const { setImmediate } = globalThis;
 
 type OnConnection = (this: unknown, status: number, client?: unknown) => void;
-type ListenHandle = TcpHandle & { onconnection: OnConnection };
-type NetServer = Server & { _handle: ListenHandle | null };
+/**
+ * What a cluster's worker gets from a primary that distributes the connections itself: a plain object, for the socket is
+ * the primary's. Connections come as messages, each with a TCP handle, and are given to `onconnection` (design/cluster.md).
+ */
+type WorkerHandle = SharedHandle & { onconnection: OnConnection; close(...args: unknown[]): unknown };
+type ListenHandle = (TcpHandle & { onconnection: OnConnection }) | WorkerHandle;
+type NetServer = Server & {
+  _handle: ListenHandle | null;
+  readonly _connections: number;
+  readonly dropMaxConnection?: boolean;
+};
 
 /** What `net` uses where `listen` was given no backlog. */
 const DEFAULT_BACKLOG = 511;
@@ -57,13 +66,21 @@ function attach(context: ListenContext, server: NetServer, backlog: number): voi
   // Null: listen failed. A HybridHandle cannot listen, a Pipe is not ours.
   if (handle === null || typeof handle.onconnection !== 'function' || context.listeners.has(handle)) return;
   const { TCP, Pipe } = context.internals;
-  if ((handle as object) instanceof TCP) {
-    const local = boundAddress(handle);
-    if (local !== null) new Companion(context, server, handle, local, backlog).open();
-  } else if (!((handle as object) instanceof Pipe) && typeof handle.getsockname === 'function') {
-    // A cluster's worker: it gets its connections from the primary, as TCP descriptors.
-    countAccepted(context, handle, () => 'listener-shared');
-  }
+  if ((handle as object) instanceof Pipe || typeof handle.getsockname !== 'function') return;
+  const local = boundAddress(handle);
+  if (local === null) return;
+  const companion = new Companion(context, server, handle, local, backlog);
+  companion.open();
+  if (!((handle as object) instanceof TCP)) closeWith(handle as WorkerHandle, companion);
+}
+
+/** TCP handles share a `close` that is watched (intercept-close.ts); this one is the handle's own. */
+function closeWith(handle: WorkerHandle, companion: Companion): void {
+  const { close } = handle;
+  handle.close = function closeBoth(...args) {
+    companion.close();
+    return close.apply(this, args);
+  };
 }
 
 /** Notes the route of what libuv, or the cluster's primary, gives to a listening handle. */
@@ -83,7 +100,7 @@ function countAccepted(context: ListenContext, handle: ListenHandle, reason: () 
 
 /** The companion of one listening handle. */
 export class Companion implements ListenRequest {
-  readonly tcp: TcpHandle;
+  readonly tcp: ListenHandle;
   readonly local: SOCKADDR;
   readonly backlog: number;
   readonly #context: ListenContext;
@@ -113,19 +130,32 @@ export class Companion implements ListenRequest {
     this.#installed = this.#handle.onconnection;
     listeners.set(this.#handle, this);
     this.#listening = port.listen(this);
-    // The primary of a round-robin cluster takes the handle over when `listening` is emitted: no companion for it then.
-    if (this.#listening.reason === null) setImmediate(closeIfTakenOver, this).unref();
+    // The primary of a round-robin cluster takes the handle over when `listening` is emitted, which is in the queue by
+    // now: no companion for it then, before anybody has found it.
+    if (this.#listening.reason !== null) return;
+    process.nextTick(closeIfTakenOver, this);
+    setImmediate(closeIfTakenOver, this).unref();
   }
 
   /** The handle was closed. */
   close(): void {
-    this.#context.listeners.delete(this.#handle);
+    if (!this.#context.listeners.delete(this.#handle)) return;
     this.#resource.emitDestroy();
     this.#listening?.close();
   }
 
   isEligible(): boolean {
     return this.#server._handle === this.#handle && this.#handle.onconnection === this.#installed;
+  }
+
+  /**
+   * A cluster's worker that is full gives the connection back to its primary, which looks for another one until one has
+   * room. So what is refused here goes to another worker or by TCP, and so to the primary. Elsewhere `net` drops it.
+   */
+  hasRoom(waiting: number): boolean {
+    if (this.#handle.fd !== undefined) return true;
+    const { maxConnections, _connections: open, dropMaxConnection } = this.#server;
+    return dropMaxConnection === true || typeof maxConnections !== 'number' || open + waiting < maxConnections;
   }
 
   /** Why this listener is on TCP alone; null: it serves the SAN too. */

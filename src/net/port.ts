@@ -5,7 +5,7 @@
 import type { SessionUser } from '../session/index.js';
 import type { SOCKADDR } from '../spi/index.js';
 import type { KnownReason, RouteReason } from '../switch/reasons.js';
-import type { TcpHandle } from './node-shapes.js';
+import type { NodeAddress, TcpHandle } from './node-shapes.js';
 
 /** Who is at the other end of a SAN connection. */
 export interface SanPeer {
@@ -64,13 +64,21 @@ export interface ConnectAttempt {
   cancel(): void;
 }
 
-/** One listening TCP handle of the program. */
+/** A worker's listening handle in a round-robin cluster: no TCP handle, the socket is the primary's. */
+export interface SharedHandle {
+  readonly fd?: undefined;
+  getsockname(out: NodeAddress): number;
+}
+
+/** One listening handle of the program. */
 export interface ListenRequest {
-  readonly tcp: TcpHandle;
+  readonly tcp: TcpHandle | SharedHandle;
   readonly local: SOCKADDR;
   readonly backlog: number;
   /** Whether a connection may still be given to this listener's program. */
   isEligible(): boolean;
+  /** Whether it takes one more, beside `waiting` ones that it does not know of yet. */
+  hasRoom(waiting: number): boolean;
   onConnection(connection: SanConnection): void;
 }
 

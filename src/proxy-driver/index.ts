@@ -3,4 +3,4 @@ export * from './addon.js';
 export { AddressList } from './address-list.js';
 export { type Endpoint, ProxyDriver } from './driver.js';
 export { loadAddon } from './load.js';
-export { ANNOUNCEMENT_PREFIX, companionName } from './names.js';
+export { ANNOUNCEMENT_PREFIX, COMPANION_NUMBERS, companionName } from './names.js';

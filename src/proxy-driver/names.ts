@@ -5,6 +5,9 @@ export function companionName(cookie: bigint, n: number): string {
   return `sockets-direct/1/${cookie}.${n}`;
 }
 
+/** How many numbers there are: so many processes and threads can serve one listening socket on the SAN. */
+export const COMPANION_NUMBERS = 64;
+
 /**
  * What listeners announce themselves under: this, the TCP port, a dot and a number. That nobody on a port is on the SAN
  * costs a connector two system calls that way; asking the kernel and the companion needs a bound socket first.

@@ -144,6 +144,7 @@ export function makePort(sw: Switch, tcpip: TcpipProvider): SwitchPort {
         local,
         backlog,
         isEligible: () => request.isEligible(),
+        hasRoom: (waiting) => request.hasRoom(waiting),
         onConnection: (connection) => request.onConnection(connection),
       });
       return {

@@ -7,7 +7,7 @@ import { type AcceptHost, CompanionListener } from './accept.js';
 import { openCompanion } from './companion.js';
 import type { SanConnection } from './connection.js';
 import type { RouteReason } from './reasons.js';
-import { reasonFromCompanion } from './reasons.js';
+import { reasonFromListen } from './reasons.js';
 import type { SanProvider } from './san-provider.js';
 
 /** A listening socket of the program. */
@@ -18,6 +18,8 @@ export interface ListenRequest {
   readonly backlog: number;
   /** Whether the program may be given a connection now. Asked from inside the provider: must not throw. */
   isEligible(): boolean;
+  /** Whether it takes one more beside the `waiting` ones that are accepted and not confirmed yet. Must not throw. */
+  hasRoom(waiting: number): boolean;
   /** A connection that the peer has confirmed; called from inside the provider: must not throw. */
   onConnection(connection: SanConnection): void;
 }
@@ -105,6 +107,6 @@ export class Listening {
     const native = this.#host.base.nativeAddress(this.request.tcp);
     // A provider that translates addresses otherwise does not know this option, and needs none.
     if (native !== null) procs.lpWSPSetSockOpt(s, SOL_SOCKET, SO_SD_NATIVE_ADDRESS, native, 8, errno);
-    return procs.lpWSPListen(s, this.request.backlog, errno) === 0 ? null : reasonFromCompanion(errno.value);
+    return procs.lpWSPListen(s, this.request.backlog, errno) === 0 ? null : reasonFromListen(errno.value);
   }
 }

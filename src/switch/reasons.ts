@@ -9,6 +9,7 @@ import {
   WSAEMFILE,
   WSAENETDOWN,
   WSAENOBUFS,
+  WSAEOPNOTSUPP,
   WSAEPROTONOSUPPORT,
   WSAETIMEDOUT,
   WSAECONNREFUSED,
@@ -89,6 +90,11 @@ export function reasonFromConnect(wsa: number): RouteReason {
 /** The reason for a failed companion call other than connect (ERR-2). */
 export function reasonFromCompanion(wsa: number): RouteReason {
   return wsa === WSAENOBUFS || wsa === WSAEMFILE ? 'out-of-resources' : 'provider-failed';
+}
+
+/** The reason for a failed WSPListen. `WSAEOPNOTSUPP`: nothing tells the provider who listens, or somebody here does. */
+export function reasonFromListen(wsa: number): RouteReason {
+  return wsa === WSAEOPNOTSUPP ? 'listener-shared' : reasonFromCompanion(wsa);
 }
 
 /** Why connects to a listener stay on TCP, without asking. */

@@ -51,6 +51,7 @@ const CODE_OF: Readonly<Record<LinkFailure | 'no-listener' | 'listener-refused' 
 type ConnectFailure = keyof typeof CODE_OF;
 
 const EMPTY = new Uint8Array(0);
+const NONE_TRIED: readonly Link[] = [];
 const answer = new BigUint64Array(4);
 
 /** The listener that TCP would reach, as the kernel says (D4): its cookie and its owner's uid. */
@@ -82,22 +83,39 @@ export function makeConnect(state: ShmState): LPWSPCONNECT {
       socket.detail = typeof link === 'string' ? link : 'link-failed';
       return failed(lpErrno, CODE_OF[socket.detail as ConnectFailure]);
     }
-    if (link.unanswered) {
-      // It left one connect unanswered and has not stirred since: no use in letting another wait for it.
-      socket.detail = 'listener-busy';
-      return failed(lpErrno, WSAETIMEDOUT);
-    }
     socket.remote = { ...name };
     socket.nativeAddress = listener.cookie;
     socket.callerData = lpCallerData === null ? EMPTY : lpCallerData.buf.slice(0, lpCallerData.len);
     socket.calleeData = lpCalleeData;
+    socket.tried = NONE_TRIED;
     socket.state = 'connecting';
-    socket.link = link;
-    if (link.open) sendConnect(state, socket, link);
-    else state.links.whenOpen(link, waiterFor(state, socket));
+    ask(state, socket, link);
     // Whatever has been found out by now is told by the event, as for any nonblocking connect (CONN-5, CONN-6).
     return failed(lpErrno, WSAEWOULDBLOCK);
   };
+}
+
+/** Asks over this link, now or when it is open. */
+function ask(state: ShmState, socket: ShmSocket, link: Link): void {
+  socket.link = link;
+  socket.connection = -1;
+  if (link.open) sendConnect(state, socket, link);
+  else state.links.whenOpen(link, waiterFor(state, socket));
+}
+
+/**
+ * Who was asked cannot have the connection, or is gone. Others that serve the same listening socket may (D4): TCP would
+ * not have failed over that either. False: there is nobody else to ask.
+ */
+function askAnother(state: ShmState, socket: ShmSocket): boolean {
+  const { link, nativeAddress } = socket;
+  if (link === null) return false;
+  const tried = [...socket.tried, link];
+  const another = state.links.companions.another(nativeAddress, tried);
+  if (another === null) return false;
+  socket.tried = tried;
+  ask(state, socket, another);
+  return true;
 }
 
 /** The socket waits for its link; it may have been closed when the link is open. */
@@ -127,8 +145,12 @@ export function sendConnect(state: ShmState, socket: ShmSocket, link: Link): voi
   link.sendRecord(RECORD_CONNECT, connection, encodeConnect({ cookie, local, remote, data }));
 }
 
-/** The connect has failed. */
+/** The connect has failed where it was tried. */
 export function endConnect(state: ShmState, socket: ShmSocket, why: ConnectFailure): void {
+  if (!askAnother(state, socket)) failConnect(state, socket, why);
+}
+
+function failConnect(state: ShmState, socket: ShmSocket, why: ConnectFailure): void {
   socket.detail = why;
   socket.state = 'bound';
   socket.link = null;
@@ -155,7 +177,11 @@ function fillCalleeData(socket: ShmSocket, data: Uint8Array): void {
 /** A REFUSE came: a code, and what the condition function said with it. */
 export function onRefused(state: ShmState, socket: ShmSocket, payload: Uint8Array): void {
   const code = payload.at(0) ?? 0;
+  if (code === REFUSE_NO_LISTENER && socket.link !== null) {
+    state.links.companions.drop(socket.nativeAddress, socket.link);
+  }
+  if (askAnother(state, socket)) return;
   fillCalleeData(socket, payload.subarray(1));
-  if (code === REFUSE_BUSY) endConnect(state, socket, 'listener-busy');
-  else endConnect(state, socket, code === REFUSE_NO_LISTENER ? 'no-companion' : 'listener-refused');
+  if (code === REFUSE_BUSY) failConnect(state, socket, 'listener-busy');
+  else failConnect(state, socket, code === REFUSE_NO_LISTENER ? 'no-companion' : 'listener-refused');
 }

@@ -1,8 +1,8 @@
 /**
- * Setting links up (D3, D4): outgoing, from a listener's native address to open links with the isolates that serve it;
+ * Setting links up (D3, D4): outgoing, from a control connection with an isolate that serves a listener (companions.ts);
  * incoming, from a companion listener's accepted descriptor to an open link. Both ends check who the other is (D5).
  */
-import { companionName } from '../../proxy-driver/index.js';
+import { CompanionTable } from './companions.js';
 import {
   type ControlPacket,
   decodePacket,
@@ -24,13 +24,8 @@ const { setTimeout, clearTimeout } = globalThis;
 const LINKS_MAX = 1024;
 /** How long a link may take to be set up, in milliseconds, before its descriptor is taken back. */
 const SETUP_MS_MAX = 5000;
-/** How many processes on one listening socket are looked for. */
-const COMPANIONS_MAX = 16;
-/** How long it is remembered that a listener has no companion, in milliseconds. A listener is mostly older than that. */
-const ABSENT_MS = 5000;
 
 const ECONNREFUSED = -111;
-const EAGAIN = -11;
 
 /** Why there is no link: a route reason (SO_SD_CONNECT_DETAIL). */
 export type LinkFailure =
@@ -48,18 +43,10 @@ export interface LinkWaiter {
   onNoLink(why: LinkFailure): void;
 }
 
-interface Peer {
-  links: Link[];
-  next: number;
-  /** Until when, in ms of `performance.now()`, the absence holds. */
-  absentUntil: number;
-  why: LinkFailure;
-}
-
 /** The isolate's links. */
 export class LinkTable {
   readonly all = new Set<Link>();
-  readonly #peers = new Map<bigint, Peer>();
+  readonly companions: CompanionTable;
   readonly #byIsolate = new Map<string, Link>();
   readonly #waiters = new Map<Link, LinkWaiter[]>();
   readonly #timers = new Map<Link, NodeJS.Timeout>();
@@ -68,23 +55,14 @@ export class LinkTable {
     readonly host: LinkHost,
     readonly options: ShmOptions,
     readonly isolate: string,
-  ) {}
+  ) {
+    const { addon } = host;
+    this.companions = new CompanionTable({ addon, openOutgoing: (fd, uid, pid) => this.openOutgoing(fd, uid, pid) });
+  }
 
-  /**
-   * A link to a listener that the kernel named, open or being opened; or why there is none. `uid` is the kernel's word
-   * on the listener's owner, and the companion must have the same (D5).
-   */
+  /** As {@link CompanionTable.toListener}, for users that may be paired with. */
   toListener(cookie: bigint, uid: number): Link | LinkFailure {
-    if (!this.options.allowedUids.has(uid)) return 'uid-not-allowed';
-    let peer = this.#peers.get(cookie);
-    if (peer === undefined || (peer.links.length === 0 && performance.now() >= peer.absentUntil)) {
-      peer = this.#look(cookie, uid);
-      this.#peers.set(cookie, peer);
-      this.#forgetAbsent();
-    }
-    if (peer.links.length === 0) return peer.why;
-    peer.next = (peer.next + 1) % peer.links.length;
-    return peer.links[peer.next];
+    return this.options.allowedUids.has(uid) ? this.companions.toListener(cookie, uid) : 'uid-not-allowed';
   }
 
   /** A link to whoever listens under an abstract name, for a duplicated socket's other end (DUP-29). */
@@ -97,7 +75,7 @@ export class LinkTable {
       addon.close(fd);
       return 'uid-not-allowed';
     }
-    return this.#openOutgoing(fd, credentials[0], credentials[2]);
+    return this.openOutgoing(fd, credentials[0], credentials[2]);
   }
 
   get #rdma(): boolean {
@@ -111,42 +89,8 @@ export class LinkTable {
     else waiters.push(waiter);
   }
 
-  /** Bounded: listeners come and go, and what is known of the absent ones is cheap to learn again. */
-  #forgetAbsent(): void {
-    if (this.#peers.size < 4096) return;
-    for (const [cookie, peer] of this.#peers) if (peer.links.length === 0) this.#peers.delete(cookie);
-  }
-
-  #look(cookie: bigint, uid: number): Peer {
-    const peer: Peer = { links: [], next: 0, absentUntil: performance.now() + ABSENT_MS, why: 'no-companion' };
-    const { addon } = this.host;
-    const credentials = new Int32Array(3);
-    for (let n = 0; n < COMPANIONS_MAX; n++) {
-      const fd = addon.connect(companionName(cookie, n));
-      if (fd === ECONNREFUSED) break;
-      if (fd < 0) {
-        peer.why = fd === EAGAIN ? 'listener-busy' : 'out-of-resources';
-        peer.absentUntil = 0;
-        break;
-      }
-      if (addon.credentials(fd, credentials) !== 0 || credentials[0] !== uid) {
-        // Anyone may take an abstract name; only the listener's own user is its companion.
-        peer.why = 'uid-mismatch';
-        addon.close(fd);
-        continue;
-      }
-      const link = this.#openOutgoing(fd, uid, credentials[2]);
-      if (typeof link === 'string') {
-        peer.why = link;
-        peer.absentUntil = 0;
-        break;
-      }
-      peer.links.push(link);
-    }
-    return peer;
-  }
-
-  #openOutgoing(fd: number, uid: number, pid: number): Link | LinkFailure {
+  /** As of {@link CompanionHost}. */
+  openOutgoing(fd: number, uid: number, pid: number): Link | LinkFailure {
     const { addon } = this.host;
     const layout = linkLayout(this.options.ringBytes, SLOTS_DEFAULT);
     const memoryFd = this.all.size < LINKS_MAX ? addon.allocate(layout.totalBytes) : -1;
@@ -298,10 +242,7 @@ export class LinkTable {
     // One link per pair of isolates: if there is one, waiters and later connects use it. A link to ourselves has two
     // ends here, and only its connecting end counts.
     if (known !== undefined && known !== link && !known.gone && link.role === 0) {
-      for (const peer of this.#peers.values()) {
-        const at = peer.links.indexOf(link);
-        if (at >= 0) peer.links[at] = known;
-      }
+      this.companions.replace(link, known);
       for (const waiter of waiters) waiter.onLink(known);
       link.end('');
       return;
@@ -316,11 +257,7 @@ export class LinkTable {
     this.#timers.delete(link);
     this.all.delete(link);
     if (this.#byIsolate.get(keyOf(link)) === link) this.#byIsolate.delete(keyOf(link));
-    for (const [cookie, peer] of this.#peers) {
-      const at = peer.links.indexOf(link);
-      if (at >= 0) peer.links.splice(at, 1);
-      if (at >= 0 && peer.links.length === 0) this.#peers.delete(cookie);
-    }
+    this.companions.forget(link);
     const waiters = this.#waiters.get(link) ?? [];
     this.#waiters.delete(link);
     const why = violation.includes('version') ? 'protocol-mismatch' : 'link-failed';

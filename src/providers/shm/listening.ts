@@ -1,5 +1,5 @@
 /** Listening and accepting (LIST-1 … LIST-9, ACC-1 … ACC-9) behind a companion listener named after the cookie (D4). */
-import { ANNOUNCEMENT_PREFIX, companionName } from '../../proxy-driver/index.js';
+import { ANNOUNCEMENT_PREFIX, COMPANION_NUMBERS, companionName } from '../../proxy-driver/index.js';
 import {
   CF_ACCEPT,
   CF_REJECT,
@@ -35,8 +35,6 @@ const { setImmediate } = globalThis;
 const BACKLOG_MAX = 4096;
 /** Connections that wait on a companion listener before links are made of them. */
 const COMPANION_BACKLOG = 128;
-/** Processes that may share one listening socket. */
-const COMPANIONS_MAX = 16;
 const EADDRINUSE = -98;
 
 /** The companion listeners of this isolate, by the record of the socket they serve. */
@@ -72,7 +70,7 @@ export function makeListen(state: ShmState): LPWSPLISTEN {
 /** Takes the first free numbered name: several processes may serve one listening socket (D4). */
 function openCompanion(state: ShmState, cookie: bigint): number {
   let id = EADDRINUSE;
-  for (let n = 0; n < COMPANIONS_MAX && id === EADDRINUSE; n++) {
+  for (let n = 0; n < COMPANION_NUMBERS && id === EADDRINUSE; n++) {
     id = state.addon.listen(companionName(cookie, n), COMPANION_BACKLOG, (fd, uid, _gid, pid) => {
       state.links.accept(fd, uid, pid);
     });

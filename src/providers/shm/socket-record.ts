@@ -51,6 +51,8 @@ export interface PendingConnect {
   readonly data: Uint8Array;
 }
 
+const NONE: readonly Link[] = [];
+
 export class ShmSocket {
   state: ShmSocketState = 'open';
   /** The switch's handle for this socket: what goes with every upcall (SOCK-8). */
@@ -89,6 +91,8 @@ export class ShmSocket {
   // Connecting sockets.
   callerData: Uint8Array = new Uint8Array(0);
   calleeData: WSABUF | null = null;
+  /** Whom this connect has asked in vain. */
+  tried: readonly Link[] = NONE;
   // Listening sockets.
   backlog = 0;
   readonly queue: PendingConnect[] = [];

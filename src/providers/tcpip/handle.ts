@@ -6,6 +6,16 @@ export interface TcpHandle {
   readonly fd: number;
 }
 
+/**
+ * A listening handle without a socket: what a worker of a round-robin cluster has. The socket is the primary's, and
+ * connections come by messages; the handle knows where it listens.
+ */
+export interface SharedHandle {
+  /** There is none; what tells it from a {@link TcpHandle}. */
+  readonly fd?: undefined;
+  getsockname(out: NodeName): number;
+}
+
 /** What `getsockname` of a handle fills. */
 export interface NodeName {
   address?: string;
@@ -25,6 +35,13 @@ export interface TcpMethods {
   getsockname(this: TcpHandle, out: NodeName): number;
 }
 
+/** An IP address and port. */
+interface Endpoint {
+  family: 4 | 6;
+  address: string;
+  port: number;
+}
+
 /** The proxy driver's part in this provider; `ProxyDriver` is one. Numbers below 0 are negative errnos. */
 export interface TcpipDriver {
   /** The addresses of the host's interfaces, ports 0. */
@@ -34,7 +51,9 @@ export interface TcpipDriver {
   getRoute(remote: string): { readonly local: boolean; readonly source: string } | number;
   /** The socket's SO_COOKIE. */
   getNativeAddress(fd: number): bigint | number;
+  /** The listener that the kernel names for a destination: its SO_COOKIE and its owner's uid. */
+  translate(remote: Endpoint, local: Endpoint): { readonly cookie: bigint; readonly uid: number } | number;
   /** A socket bound without SO_REUSEADDR: its descriptor; `bound[0]` = its port. */
-  reservePort(local: { family: 4 | 6; address: string; port: number }, bound: Int32Array): number;
+  reservePort(local: Endpoint, bound: Int32Array): number;
   readonly addon: { close(fd: number): number };
 }

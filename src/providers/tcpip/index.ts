@@ -1,3 +1,3 @@
 /** The TCP/IP service provider. */
-export type { NodeName, TcpHandle, TcpipDriver, TcpMethods } from './handle.js';
+export type { NodeName, SharedHandle, TcpHandle, TcpipDriver, TcpMethods } from './handle.js';
 export { TCPIP_PROVIDER_ID, TcpipProvider } from './provider.js';

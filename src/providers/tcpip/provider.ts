@@ -50,7 +50,7 @@ import {
   XP1_IFS_HANDLES,
 } from '../../spi/index.js';
 import { control } from './control-codes.js';
-import type { NodeName, TcpHandle, TcpipDriver, TcpMethods } from './handle.js';
+import type { NodeName, SharedHandle, TcpHandle, TcpipDriver, TcpMethods } from './handle.js';
 import { getOption, setOption } from './socket-options.js';
 import { TcpSocket } from './socket-record.js';
 
@@ -75,7 +75,7 @@ export class TcpipProvider implements ProviderModule {
   readonly #sockets = new Map<SOCKET, TcpSocket>();
   #nextDescriptor = 1;
   /** What the next WSPSocket is for. */
-  #adopting: TcpHandle | null = null;
+  #adopting: TcpHandle | SharedHandle | null = null;
   #startups = 0;
   #unwatch: (() => void) | null = null;
   readonly #errno: Out<number> = { value: 0 };
@@ -102,8 +102,9 @@ export class TcpipProvider implements ProviderModule {
   /**
    * A descriptor for a program's handle (TC-1): WSPSocket with the handle in hand. `family`: that of the connect or
    * listen to come, `AF_INET` or `AF_INET6`. Give it back with {@link forget}; the handle stays the program's.
+   * Of a handle without a socket the descriptor tells the native address, and nothing else.
    */
-  adopt(handle: TcpHandle, family: number): SOCKET {
+  adopt(handle: TcpHandle | SharedHandle, family: number): SOCKET {
     this.#adopting = handle;
     const s = this.#socket(family, SOCK_STREAM, IPPROTO_TCP, WSA_FLAG_OVERLAPPED, this.#errno);
     this.#adopting = null;

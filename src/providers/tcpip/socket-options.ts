@@ -1,4 +1,6 @@
 /** WSPGetSockOpt and WSPSetSockOpt of the TCP/IP provider: what programs set is stored for the replay (SOCK-15, TC-9). */
+import { isIP } from 'node:net';
+import { constants } from 'node:os';
 import {
   type Out,
   SO_ACCEPTCONN,
@@ -12,8 +14,10 @@ import {
   WSAENOTCONN,
   wsaFromErrno,
 } from '../../spi/index.js';
-import type { TcpipDriver } from './handle.js';
+import type { NodeName, SharedHandle, TcpipDriver } from './handle.js';
 import { isLevel, isStored, type TcpSocket } from './socket-record.js';
+
+const { EACCES, EINVAL } = constants.errno;
 
 /** Returns 0 or a WSA code (OPT-11). */
 export function getOption(
@@ -62,11 +66,29 @@ function nativeAddress(
 ): number {
   if (optlen.value < 8) return WSAEFAULT;
   const fd = socket.handle?.fd ?? -1;
-  if (fd < 0) return WSAENOTCONN;
-  const cookie = driver.getNativeAddress(fd);
+  if (fd < 0 && socket.shared === null) return WSAENOTCONN;
+  const cookie = socket.shared === null ? driver.getNativeAddress(fd) : sharedAddress(socket.shared, driver);
   if (typeof cookie === 'number') return wsaFromErrno(cookie);
   if (cookie > BigInt(Number.MAX_SAFE_INTEGER)) return WSAENOPROTOOPT;
   optval.value = Number(cookie);
   optlen.value = 8;
   return 0;
+}
+
+/**
+ * The listening socket of another process, found as those find it who connect to it (D4). Nobody else can have bound that
+ * name while that process listens for us. It must be our user's, for who answers in its place must be (D5).
+ */
+function sharedAddress(handle: SharedHandle, driver: TcpipDriver): bigint | number {
+  const { address, port, family }: NodeName = nameOf(handle);
+  if (address === undefined || port === undefined || isIP(address) === 0) return -EINVAL;
+  const remote = { family: family === 'IPv6' ? (6 as const) : (4 as const), address, port };
+  const found = driver.translate(remote, { ...remote, address: remote.family === 6 ? '::' : '0.0.0.0', port: 0 });
+  if (typeof found === 'number') return found;
+  return found.uid === process.geteuid?.() ? found.cookie : -EACCES;
+}
+
+function nameOf(handle: SharedHandle): NodeName {
+  const name: NodeName = {};
+  return handle.getsockname(name) === 0 ? name : {};
 }

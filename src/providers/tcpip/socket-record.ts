@@ -8,7 +8,7 @@ import {
   type WSANETWORKEVENTS,
 } from '../../spi/index.js';
 import * as spi from '../../spi/index.js';
-import type { TcpHandle } from './handle.js';
+import type { SharedHandle, TcpHandle } from './handle.js';
 
 /** Options that are stored for the program and, where it is a provider's business, replayed by the switch (SOCK-15). */
 const STORED: ReadonlyMap<number, readonly number[]> = new Map([
@@ -33,8 +33,10 @@ const STORED: ReadonlyMap<number, readonly number[]> = new Map([
 ]);
 
 export class TcpSocket {
-  /** The program's handle; null for a socket that only carries control codes. */
+  /** The program's handle; null for a socket that only carries control codes, and for one that another process has. */
   readonly handle: TcpHandle | null;
+  /** In place of `handle`: the listening socket is another process's. */
+  readonly shared: SharedHandle | null;
   /** The libuv status of the last call that went to the handle, exactly as Node expects it. */
   status = 0;
   listening = false;
@@ -50,8 +52,10 @@ export class TcpSocket {
   armed = false;
   #options: Map<number, number> | null = null;
 
-  constructor(handle: TcpHandle | null) {
-    this.handle = handle;
+  constructor(handle: TcpHandle | SharedHandle | null) {
+    const own = handle?.fd !== undefined;
+    this.handle = own ? handle : null;
+    this.shared = own ? null : handle;
   }
 
   /** Hardly any socket ever has one. */

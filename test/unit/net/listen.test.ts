@@ -228,38 +228,107 @@ describe('the companion', () => {
     await close(server);
   });
 
-  test('a listener whose handle says nothing of a TCP address is left alone', async () => {
-    // As a cluster worker's: its handle is no TCP handle, its connections are.
-    const server = createServer();
-    const faux = {
-      close() {},
-      ref() {},
-      unref() {},
-      listen: () => 0,
-      getsockname: (out: object) => {
-        Object.assign(out, { address: '127.0.0.1', family: 'IPv4', port: 9 });
-        return 0;
-      },
+  describe('of a worker’s handle in a round-robin cluster (DESIGN D4)', () => {
+    interface Hidden {
+      _handle: unknown;
+      _connections: number;
+      _listen2(...args: unknown[]): void;
+    }
+
+    /** A server with a handle as `cluster` makes it: a plain object with the name of the primary's socket. */
+    const worker = (name: object | null, server = createServer()) => {
+      let closes = 0;
+      const handle = {
+        close() {
+          closes++;
+        },
+        ref() {},
+        unref() {},
+        listen: () => 0,
+        ...(name !== null && { getsockname: (out: object) => (Object.assign(out, name), 0) }),
+      };
+      const hidden = server as unknown as Hidden;
+      hidden._handle = handle;
+      hidden._listen2('127.0.0.1', 9, 4, 0);
+      return { server, hidden, handle, closes: () => closes };
     };
-    const hidden = server as unknown as { _handle: unknown; _listen2(...args: unknown[]): void };
-    hidden._handle = faux;
-    const before = bench.san.listeners.length;
-    hidden._listen2('127.0.0.1', 9, 4, 0);
-    assert.equal(bench.san.listeners.length, before);
-    const source: Server = createServer();
-    const port = await listen(source);
-    bench.san.enabled = false;
-    const inner = (source as unknown as { _handle: { onconnection: (status: number, client: unknown) => void } })
-      ._handle;
-    inner.onconnection = (status, client) => {
-      (faux as unknown as { onconnection(status: number, client: unknown): void }).onconnection(status, client);
-    };
-    const socket = connect(port, '127.0.0.1');
-    const [peer] = (await once(server, 'connection')) as [Socket];
-    assert.equal(bench.net.routes.routeOf(peer)?.reason, 'listener-shared');
-    peer.destroy();
-    await closed(socket);
-    await close(source);
-    hidden._handle = null;
+    const NAME = { address: '127.0.0.1', family: 'IPv4', port: 9 };
+
+    test('opens where the primary listens, and closes with the handle, which is closed too', async () => {
+      const { server, handle, closes } = worker(NAME);
+      const request = bench.san.on(9);
+      assert.deepEqual(request?.local, makeSockaddr(AF_INET, '127.0.0.1', 9));
+      assert.equal(request?.tcp, handle);
+      assert.ok(request?.isEligible());
+      const before = [...bench.net.listeners()].length;
+      server.close();
+      assert.equal(bench.san.on(9), undefined);
+      assert.equal(closes(), 1);
+      assert.equal(request?.isEligible(), false);
+      assert.equal([...bench.net.listeners()].length, before - 1);
+      handle.close(); // a program may do it again
+      assert.equal(closes(), 2);
+    });
+
+    test('is not made where there is no TCP address', () => {
+      const before = bench.san.listeners.length;
+      const { hidden } = worker(null);
+      assert.equal(bench.san.listeners.length, before);
+      hidden._handle = null;
+    });
+
+    test('has room as long as the worker would not give a connection back to the primary', () => {
+      const { server, hidden } = worker(NAME);
+      const request = bench.san.on(9);
+      assert.equal(request?.hasRoom(1000), true);
+      server.maxConnections = 2;
+      hidden._connections = 1;
+      assert.deepEqual([request?.hasRoom(0), request?.hasRoom(1)], [true, false]);
+      hidden._connections = 2;
+      assert.equal(request?.hasRoom(0), false);
+      (server as { dropMaxConnection?: boolean }).dropMaxConnection = true;
+      assert.equal(request?.hasRoom(0), true, 'net is to drop it');
+      hidden._connections = 0;
+      server.close();
+    });
+
+    test('a listener with a socket of its own always has room: net drops what is too much', async () => {
+      const server = createServer();
+      const port = await listen(server);
+      server.maxConnections = 1;
+      (server as unknown as Hidden)._connections = 1;
+      assert.equal(bench.san.on(port)?.hasRoom(0), true);
+      (server as unknown as Hidden)._connections = 0;
+      await close(server);
+    });
+
+    test('connections of both carriers reach the program, each with its route', async () => {
+      const source: Server = createServer();
+      const port = await listen(source);
+      const { server, handle } = worker({ ...NAME, port });
+      const given = handle as unknown as { onconnection(status: number, client: unknown): void };
+      const { _handle: taken } = source as unknown as {
+        _handle: { onconnection: (status: number, client: unknown) => void };
+      };
+      taken.onconnection = (status, client) => given.onconnection(status, client);
+      const routes: string[] = [];
+      server.on('connection', (socket) => {
+        const route = bench.net.routes.routeOf(socket);
+        routes.push(`${route?.carrier} ${route?.reason} ${socket.localPort === port}`);
+        socket.pipe(socket);
+      });
+      await before2Seconds(() => bench.san.on(port)?.tcp === handle);
+      bench.san.outcome = 'connect';
+      for (const enabled of [true, false]) {
+        bench.san.enabled = enabled;
+        const socket = connect(port, '127.0.0.1');
+        socket.end('x');
+        await closed(socket);
+      }
+      assert.deepEqual(routes, ['san null true', 'tcp peer-used-tcp true']);
+      server.close();
+      (source as unknown as Hidden)._connections = 0;
+      await close(source);
+    });
   });
 });

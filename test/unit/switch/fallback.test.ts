@@ -211,6 +211,7 @@ describe('a listener that cannot be reached on the SAN', () => {
       local: v4('127.0.0.1', 8080),
       backlog: 5,
       isEligible: () => true,
+      hasRoom: () => true,
       onConnection: () => undefined,
     });
     new Program().connect(harness.sw, PEER);

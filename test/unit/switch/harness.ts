@@ -148,6 +148,8 @@ export class Program {
 export class Listener {
   readonly connections: SanConnection[] = [];
   eligible = true;
+  /** What it takes beside those that wait. */
+  room = Infinity;
 
   request(local: SOCKADDR, backlog = 511, tcp = 8): ListenRequest {
     return {
@@ -155,6 +157,7 @@ export class Listener {
       local,
       backlog,
       isEligible: () => this.eligible,
+      hasRoom: (waiting) => waiting < this.room,
       onConnection: (connection) => this.connections.push(connection),
     };
   }

@@ -11,6 +11,9 @@ export class FakeDriver implements TcpipDriver {
   route: { local: boolean; source: string } | number = { local: true, source: '127.0.0.1' };
   /** What `getNativeAddress` answers; null: 1000 and the descriptor. */
   cookie: bigint | number | null = null;
+  /** What `translate` answers. */
+  listener: { cookie: bigint; uid: number } | number = { cookie: 77n, uid: process.geteuid!() };
+  readonly translated: unknown[] = [];
   /** Below 0: what `reservePort` fails with. */
   reserveResult = 0;
   readonly #callbacks = new Set<() => void>();
@@ -46,6 +49,11 @@ export class FakeDriver implements TcpipDriver {
 
   getNativeAddress(fd: number): bigint | number {
     return this.cookie ?? BigInt(1000 + fd);
+  }
+
+  translate(remote: object, local: object): { cookie: bigint; uid: number } | number {
+    this.translated.push([remote, local]);
+    return this.listener;
   }
 
   reservePort(local: { family: 4 | 6; address: string; port: number }, bound: Int32Array): number {

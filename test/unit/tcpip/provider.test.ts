@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { TCPIP_PROVIDER_ID, TcpipProvider } from '../../../src/providers/tcpip/index.js';
+import {
+  type NodeName,
+  type SharedHandle,
+  TCPIP_PROVIDER_ID,
+  TcpipProvider,
+} from '../../../src/providers/tcpip/index.js';
 import {
   AF_INET,
   AF_INET6,
@@ -34,6 +39,7 @@ import {
   TCP_NODELAY,
   WINSOCK_VERSION_2_2,
   WSA_FLAG_OVERLAPPED,
+  WSAEACCES,
   WSAEADDRINUSE,
   WSAEAFNOSUPPORT,
   WSAECONNREFUSED,
@@ -310,6 +316,44 @@ describe('options', () => {
     assert.equal(get(procs, s, SOL_SOCKET, SO_SD_NATIVE_ADDRESS, 8), `error ${WSAENOPROTOOPT}`);
     driver.cookie = 1n << 60n;
     assert.equal(get(procs, s, SOL_SOCKET, SO_SD_NATIVE_ADDRESS, 8), `error ${WSAENOPROTOOPT}`);
+  });
+
+  test('a listening handle whose socket is another process’s has the address of the one that the kernel names (D4)', () => {
+    const { driver, procs, provider } = start();
+    const shared = (address: string, port: number, result = 0) => ({
+      getsockname(out: NodeName) {
+        Object.assign(out, { address, port, family: address.includes(':') ? 'IPv6' : 'IPv4' });
+        return result;
+      },
+    });
+    const addressOf = (handle: SharedHandle) =>
+      get(procs, provider.adopt(handle, AF_INET), SOL_SOCKET, SO_SD_NATIVE_ADDRESS, 8);
+    assert.equal(addressOf(shared('127.0.0.1', 80)), 77);
+    assert.equal(addressOf(shared('::', 81)), 77);
+    assert.deepEqual(driver.translated, [
+      [
+        { family: 4, address: '127.0.0.1', port: 80 },
+        { family: 4, address: '0.0.0.0', port: 0 },
+      ],
+      [
+        { family: 6, address: '::', port: 81 },
+        { family: 6, address: '::', port: 0 },
+      ],
+    ]);
+    // Only the listener's own user is a companion that connectors believe (D5).
+    driver.listener = { cookie: 77n, uid: process.geteuid!() + 1 };
+    assert.equal(addressOf(shared('127.0.0.1', 80)), `error ${WSAEACCES}`);
+    driver.listener = -2;
+    assert.match(String(addressOf(shared('127.0.0.1', 80))), /^error/);
+    assert.equal(driver.translated.length, 4);
+    for (const odd of [shared('here', 80), shared('127.0.0.1', 80, -9), { getsockname: () => 0 }] as SharedHandle[]) {
+      assert.match(String(addressOf(odd)), /^error/);
+    }
+    assert.equal(driver.translated.length, 4, 'the kernel is asked only about addresses');
+    // It is nobody's to bind or to connect.
+    const s = provider.adopt(shared('127.0.0.1', 80), AF_INET);
+    fails(procs.lpWSPBind(s, name(), SOCKADDR_IN_SIZE, errno), WSAEINVAL);
+    fails(procs.lpWSPListen(s, 5, errno), WSAEINVAL);
   });
 });
 

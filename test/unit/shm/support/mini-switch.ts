@@ -109,10 +109,17 @@ export class MiniSwitch {
     const tcp = createServer().listen(0, '127.0.0.1');
     await once(tcp, 'listening');
     const { port } = tcp.address() as { port: number };
+    return { tcp, port, s: this.serve(tcp, onAccept, condition) };
+  }
+
+  /** A companion of a TCP listener that is there: one of several, perhaps. Null: nobody accepts. */
+  serve(tcp: Server, onAccept: ((s: number) => void) | null, condition = () => CF_ACCEPT): number {
+    const { port } = tcp.address() as { port: number };
     const cookie = driver.getNativeAddress((tcp as unknown as { _handle: { fd: number } })._handle.fd);
     const s = this.socket(makeSockaddr(AF_INET, '127.0.0.1', port));
     this.proc.lpWSPSetSockOpt(s, SOL_SOCKET, SO_SD_NATIVE_ADDRESS, Number(cookie), 8, this.errno);
     assert.equal(this.proc.lpWSPListen(s, 5, this.errno), 0);
+    if (onAccept === null) return s;
     const event = createEvent();
     event.onSet = () => {
       this.proc.lpWSPEnumNetworkEvents(s, event, createNetworkEvents(), this.errno);
@@ -120,7 +127,7 @@ export class MiniSwitch {
       if (accepted >= 0) onAccept(accepted);
     };
     assert.equal(this.proc.lpWSPEventSelect(s, event, FD_ACCEPT, this.errno), 0);
-    return { tcp, s, port };
+    return s;
   }
 
   /** Connects; resolves with the socket, or with the WSA code and the detail. */

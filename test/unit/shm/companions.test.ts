@@ -1,0 +1,177 @@
+// Several isolates behind one listening socket (D4): whom a connector asks, and what it does when one of them goes.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:net';
+import { after, beforeEach, describe, test } from 'node:test';
+import { companionName } from '../../../src/proxy-driver/index.js';
+import { CF_ACCEPT, CF_REJECT, WSAEADDRNOTAVAIL } from '../../../src/spi/index.js';
+import { driver, MiniSwitch, until } from './support/mini-switch.js';
+
+/** One that serves, or did. */
+interface Worker {
+  readonly sw: MiniSwitch;
+  readonly listener: number;
+  readonly accepted: number[];
+}
+
+let tcp: Server;
+let port = 0;
+const servers: Server[] = [];
+const all: MiniSwitch[] = [];
+
+function isolate(): MiniSwitch {
+  const sw = new MiniSwitch();
+  all.push(sw);
+  return sw;
+}
+
+function worker(condition = () => CF_ACCEPT): Worker {
+  const sw = isolate();
+  const accepted: number[] = [];
+  return { sw, accepted, listener: sw.serve(tcp, (s) => accepted.push(s), condition) };
+}
+
+/** Listens and never takes what comes, as one whose event loop is busy. */
+function deaf(): Worker {
+  const sw = isolate();
+  return { sw, accepted: [], listener: sw.serve(tcp, null) };
+}
+
+/** Stops, listener and links. */
+function leave({ sw }: Worker): void {
+  while (sw.proc.lpWSPCleanup(sw.errno) === 0);
+}
+
+/** Its control connections end without a word, as with the process. */
+function die({ sw }: Worker): void {
+  for (const { type, link } of sw.events) if (type === 'link-open') driver.addon.linkClose(link);
+}
+
+async function connect(client: MiniSwitch, times = 1): Promise<void> {
+  for (let i = 0; i < times; i++) {
+    const { s, code, detail } = await client.connect(port);
+    assert.equal(code, 0, `connect ${i}: ${detail}`);
+    assert.equal(client.proc.lpWSPCloseSocket(s, client.errno), 0);
+  }
+}
+
+const counts = (...workers: readonly Worker[]): number[] => workers.map(({ accepted }) => accepted.length);
+
+beforeEach(async () => {
+  tcp = createServer().listen(0, '127.0.0.1');
+  servers.push(tcp);
+  await once(tcp, 'listening');
+  ({ port } = tcp.address() as { port: number });
+});
+
+after(() => {
+  for (const sw of all) while (sw.proc.lpWSPCleanup(sw.errno) === 0);
+  for (const server of servers) server.close();
+  driver.unload();
+});
+
+describe('several companions of one listener (D4)', () => {
+  test('get the connections in turn', async () => {
+    const workers = [worker(), worker(), worker()];
+    await connect(isolate(), 30);
+    assert.deepEqual(counts(...workers), [10, 10, 10]);
+  });
+
+  test('a connector that connects once does not always ask the same one', async () => {
+    const workers = [worker(), worker()];
+    for (let i = 0; i < 64; i++) await connect(isolate());
+    assert.ok(
+      counts(...workers).every((count) => count > 0),
+      String(counts(...workers)),
+    );
+  });
+
+  test('a newcomer is found', async () => {
+    const client = isolate();
+    const old = worker();
+    await connect(client, 3);
+    const newcomer = worker();
+    while (newcomer.accepted.length === 0) {
+      await connect(client);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    const before = counts(old, newcomer);
+    await connect(client, 10);
+    assert.deepEqual(counts(old, newcomer), [before[0] + 5, before[1] + 5]);
+  });
+
+  test('one that takes the place of another is found, and so are those behind a hole', async () => {
+    const client = isolate();
+    const workers = [worker(), worker(), worker(), worker()];
+    await connect(client, 4);
+    leave(workers[0]);
+    leave(workers[1]);
+    await connect(client, 8);
+    const stranger = isolate();
+    await connect(stranger, 8);
+    assert.deepEqual(counts(...workers.slice(2)), [1 + 4 + 4, 1 + 4 + 4]);
+    const successor = worker();
+    const cookie = driver.getNativeAddress((tcp as unknown as { _handle: { fd: number } })._handle.fd);
+    const fd = driver.addon.connect(companionName(BigInt(cookie), 1));
+    assert.equal(fd, -111, 'it has the lowest free number');
+    while (successor.accepted.length === 0) {
+      await connect(client);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  });
+
+  test('one that has closed its listener costs nobody an error, and is asked no more', async () => {
+    const client = isolate();
+    const [stays, goes] = [worker(), worker()];
+    await connect(client, 4);
+    assert.equal(goes.sw.proc.lpWSPCloseSocket(goes.listener, goes.sw.errno), 0);
+    await connect(client, 10);
+    assert.deepEqual(counts(stays, goes), [12, 2]);
+    // Its link is there still, and it serves again: under another number, perhaps, over the same link.
+    const again: number[] = [];
+    goes.sw.serve(tcp, (s) => again.push(s));
+    while (again.length === 0) {
+      await connect(client);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    const links = client.events.filter(({ type }) => type === 'link-failed');
+    assert.deepEqual(links, []);
+  });
+
+  test('a connect under way with one that dies goes to another', async () => {
+    const client = isolate();
+    const [lives, dies] = [worker(), deaf()];
+    const connects = [client.connect(port), client.connect(port)];
+    await until(() => lives.accepted.length === 1 && dies.sw.events.length > 0, 'both to be asked');
+    die(dies);
+    const results = await Promise.all(connects);
+    assert.deepEqual(
+      results.map(({ code }) => code),
+      [0, 0],
+    );
+    assert.equal(lives.accepted.length, 2);
+  });
+
+  test('a connect under way with the only one, who dies, fails as link-failed: TCP goes on', async () => {
+    const client = isolate();
+    const only = deaf();
+    const connecting = client.connect(port);
+    await until(() => client.events.some(({ type }) => type === 'link-open'), 'the link');
+    die(only);
+    assert.equal((await connecting).detail, 'link-failed');
+  });
+
+  test('what one refuses another may take; what all refuse is refused', async () => {
+    const client = isolate();
+    let willing = true;
+    const first = worker(() => CF_REJECT);
+    const second = worker(() => (willing ? CF_ACCEPT : CF_REJECT));
+    await connect(client, 6);
+    assert.deepEqual(counts(first, second), [0, 6]);
+    willing = false;
+    const { code, detail } = await client.connect(port);
+    assert.deepEqual([code, detail], [WSAEADDRNOTAVAIL, 'listener-refused']);
+    willing = true;
+    await connect(client, 2);
+  });
+});
