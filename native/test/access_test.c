@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/capability.h>
+#include <linux/sched.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -222,6 +223,60 @@ static void the_kernel_may_refuse(void) {
   close_of_target(&peer);
 }
 
+/* A process with the given number, which must be free. False: not permitted here. */
+static bool fork_as(pid_t wanted, pid_t *child) {
+  struct clone_args arguments;
+  memset(&arguments, 0, sizeof arguments);
+  arguments.exit_signal = SIGCHLD;
+  arguments.set_tid = (uint64_t)(uintptr_t)&wanted;
+  arguments.set_tid_size = 1;
+  *child = (pid_t)syscall(SYS_clone3, &arguments, sizeof arguments);
+  if (*child == 0) {
+    for (;;) pause();
+  }
+  return *child == wanted;
+}
+
+/* The peer dies, and another process gets its number: with memory at the very same address, but not the peer. */
+static void a_number_is_not_a_process(void) {
+  target peer = make_target(NULL);
+  sd_vm_peer vm;
+  CHECK_EQUAL(sd_vm_peer_open(&vm, peer.control), 0);
+  char *memory = aligned_alloc(PAGE, SD_LAYOUT_FIXED);
+  memset(memory, 0, SD_LAYOUT_FIXED);
+  sd_access ours = {.memory = memory, .own_end = 0}, theirs = {.memory = memory, .own_end = 1};
+  sd_access_expose(&theirs, 0, 1);
+  unsigned char into[16];
+  struct iovec local = {into, sizeof into};
+  uint64_t there = (uint64_t)(uintptr_t)peer.memory;
+  CHECK_EQUAL(sd_access_read(&ours, &vm, 0, 1, &local, 1, there), 16);
+  kill(peer.pid, SIGKILL);
+  CHECK_EQUAL(waitpid(peer.pid, NULL, 0), peer.pid);
+  memset(peer.memory, 0x11, BYTES);
+  pid_t other;
+  if (!fork_as(peer.pid, &other)) {
+    printf("skip reused numbers: %s\n", strerror(errno));
+    if (other > 0) kill(other, SIGKILL);
+  } else {
+    memset(into, 0, sizeof into);
+    CHECK_EQUAL(sd_vm_read(&vm, &local, 1, there), 16); /* this is what has to be prevented */
+    CHECK_EQUAL(into[0], 0x11);
+    CHECK_EQUAL(sd_access_read(&ours, &vm, 0, 1, &local, 1, there), -ESRCH);
+    memset(into, 0x22, sizeof into);
+    CHECK_EQUAL(sd_access_write(&ours, &vm, 0, 1, &local, 1, there), -ESRCH);
+    CHECK_EQUAL(sd_vm_read(&vm, &local, 1, there), 16);
+    CHECK_EQUAL(into[0], 0x11);
+    sd_vm_peer late;
+    CHECK(sd_vm_peer_open(&late, peer.control) < 0);
+    kill(other, SIGKILL);
+    CHECK_EQUAL(waitpid(other, NULL, 0), other);
+  }
+  sd_vm_peer_close(&vm);
+  free(memory);
+  close(peer.control);
+  CHECK_EQUAL(munmap(peer.memory, BYTES + PAGE), 0);
+}
+
 /* ------------------------------------------------------------------ races, within one process */
 
 #define ROUNDS 3000u
@@ -321,6 +376,7 @@ void test_access(void) {
   bytes_are_copied();
   the_table_decides();
   the_kernel_may_refuse();
+  a_number_is_not_a_process();
 }
 
 void test_access_race(void) {

@@ -2,7 +2,8 @@
  * What the fault tests need and Node cannot do. Descriptors are inherited; 3 is the first.
  *   memfd BYTES SEALS COMMAND…    runs a command with a memfd of so many bytes and these F_SEAL_… as descriptor 3
  *   deny WHAT ERRNO COMMAND…      runs a command for which the kernel answers WHAT with ERRNO (seccomp)
- *                                 WHAT: sock-diag, route, memfd, map-shared, socket-unix
+ *                                 WHAT: sock-diag, route, memfd, map-shared, socket-unix, vm-read, vm-write
+ *   without-ptrace COMMAND…       runs a command that can never have CAP_SYS_PTRACE
  *   send FD COUNT SIZE PASSED     sends packets of SIZE bytes 'B', each with PASSED descriptors
  *   spoil FD BYTES                tries everything on a descriptor of shared memory that its seals and flags may allow
  */
@@ -10,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/netlink.h>
 #include <linux/seccomp.h>
@@ -51,6 +53,8 @@ static const rule rules[] = {
     {"route", SYS_socket, {0, 2}, {AF_NETLINK, NETLINK_ROUTE}},
     {"memfd", SYS_memfd_create, {0, 0}, {-1, -1}},
     {"map-shared", SYS_mmap, {2, 3}, {PROT_READ | PROT_WRITE, MAP_SHARED}},
+    {"vm-read", SYS_process_vm_readv, {0, 0}, {-1, -1}},
+    {"vm-write", SYS_process_vm_writev, {0, 0}, {-1, -1}},
     {"socket-unix", SYS_socket, {0, 1}, {AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC}},
 };
 
@@ -77,6 +81,12 @@ static int deny(char **arguments) {
   if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) return fail("seccomp");
   execvp(arguments[2], arguments + 2);
   return fail(arguments[2]);
+}
+
+static int without_ptrace(char **arguments) {
+  if (prctl(PR_CAPBSET_DROP, CAP_SYS_PTRACE, 0, 0, 0) != 0 && errno != EPERM) return fail("capabilities");
+  execvp(arguments[0], arguments);
+  return fail(arguments[0]);
 }
 
 static int send_packets(char **arguments) {
@@ -132,6 +142,7 @@ int main(int count, char **arguments) {
   setvbuf(stdout, NULL, _IOLBF, 0);
   if (count >= 5 && strcmp(arguments[1], "memfd") == 0) return run_with_memfd(arguments + 2);
   if (count >= 5 && strcmp(arguments[1], "deny") == 0) return deny(arguments + 2);
+  if (count >= 3 && strcmp(arguments[1], "without-ptrace") == 0) return without_ptrace(arguments + 2);
   if (count == 6 && strcmp(arguments[1], "send") == 0) return send_packets(arguments + 2);
   if (count == 4 && strcmp(arguments[1], "spoil") == 0) return spoil(arguments + 2);
   fprintf(stderr, "see the comment at the start of tool.c\n");
