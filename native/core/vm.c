@@ -4,6 +4,8 @@
 #include <linux/capability.h>
 #include <poll.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -42,6 +44,23 @@ static int open_pidfd(int control, pid_t pid) {
   return pidfd < 0 ? -errno : pidfd;
 }
 
+/*
+ * Is it in our PID namespace? /proc must be of that namespace, or numbers mean others there. 0 or a negative errno. A
+ * page of a peer's memory may take its time (FUSE, userfaultfd), and our event loop would wait for it: that is no more
+ * than a process that can send us SIGSTOP could do anyway, and one of another namespace cannot.
+ */
+static int same_namespace(pid_t pid) {
+  char path[32], ours[64], theirs[64];
+  ssize_t length = readlink("/proc/self", ours, sizeof ours - 1);
+  if (length < 0) return -errno;
+  ours[length] = '\0';
+  if (atol(ours) != (long)getpid()) return -EXDEV;
+  snprintf(path, sizeof path, "/proc/%ld/ns/pid", (long)pid);
+  ssize_t own = readlink("/proc/self/ns/pid", ours, sizeof ours), other = readlink(path, theirs, sizeof theirs);
+  if (own < 0 || other < 0) return errno == EACCES ? -EPERM : -errno;
+  return own == other && memcmp(ours, theirs, (size_t)own) == 0 ? 0 : -EXDEV;
+}
+
 int sd_vm_peer_open(sd_vm_peer *peer, int control) {
   sd_credentials who;
   bool privileged = false;
@@ -51,6 +70,8 @@ int sd_vm_peer_open(sd_vm_peer *peer, int control) {
   if (error != 0) return error;
   if (who.pid <= 0) return -ESRCH;
   if (privileged && who.uid != geteuid()) return -EPERM;
+  error = same_namespace(who.pid);
+  if (error != 0) return error;
   int pidfd = open_pidfd(control, who.pid);
   if (pidfd < 0) return pidfd;
   peer->pidfd = pidfd;

@@ -20,8 +20,9 @@ typedef struct sd_vm_peer {
 } sd_vm_peer;
 
 /*
- * The process that the kernel names for a control connection. 0, or a negative errno: -ESRCH it has no number here (a
- * PID namespace) or is gone, -EPERM we may trace anything (CAP_SYS_PTRACE) and it is another user's, -ENOSYS no pidfds.
+ * The process that the kernel names for a control connection. 0, or a negative errno: -ESRCH it has no number here or
+ * is gone, -EXDEV it is in another PID namespace, -EPERM not permitted, or we may trace anything (CAP_SYS_PTRACE) and it
+ * is another user's, -ENOSYS no pidfds.
  */
 int sd_vm_peer_open(sd_vm_peer *peer, int control);
 void sd_vm_peer_close(sd_vm_peer *peer);

@@ -21,8 +21,10 @@ const KEPT_OUT: Reach = { read: false, write: false, refusal: 'switched off in t
 
 const REFUSALS: Readonly<Record<number, string>> = {
   1: 'the system does not permit it (EPERM): another user, Yama, a container, or a process that may not be traced',
+  2: 'there is no /proc in which to look for the other process (ENOENT)',
   3: 'the other process has no number here (ESRCH): another PID namespace',
   14: 'the other process has no such memory (EFAULT)',
+  18: 'the other process is in another PID namespace (EXDEV)',
   24: 'out of descriptors (EMFILE)',
   38: 'the system has no such call (ENOSYS)',
   74: 'the number is of a process that we do not talk with (EBADMSG)',

@@ -174,12 +174,19 @@ export class RawLink {
   }
 
   /** HELLO with memory of our own, everything right unless said otherwise. */
-  hello({ ringBytes = RING_BYTES, slotCount = SLOTS, isolate = randomBytes(16).toString('hex'), fd, spoil } = {}) {
+  hello({
+    ringBytes = RING_BYTES,
+    slotCount = SLOTS,
+    isolate = randomBytes(16).toString('hex'),
+    proof = NO_PROOF,
+    fd,
+    spoil,
+  } = {}) {
     const made = fd === undefined ? makeMemory() : { fd, memory: null };
     spoil?.(made.memory);
     this.memory = made.memory;
     this.memoryFd = made.fd;
-    const packet = { type: PACKET.hello, isolate, pid: process.pid, proof: NO_PROOF, ringBytes, slotCount };
+    const packet = { type: PACKET.hello, isolate, pid: process.pid, proof, ringBytes, slotCount };
     return this.sendPacket(packet, made.fd);
   }
 

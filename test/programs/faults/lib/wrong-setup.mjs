@@ -95,6 +95,13 @@ const packetWith = (packet, offset, value) => {
   bytes.writeUInt16LE(value, offset);
   return bytes;
 };
+/** An open link whose other end was told to look for us at an address of its own choosing. */
+const provenBy = (proof) => async (port) => {
+  const link = await RawLink.to(port, { proof: proof() });
+  link.close();
+};
+const sixteen = () => randomBytes(16);
+
 const HELLO = {
   type: PACKET.hello,
   isolate: 'ab'.repeat(16),
@@ -155,6 +162,10 @@ export const wrongSetup = {
   'another size': header(2, 0xffff_ffff),
   'another ring': header(3, RING_BYTES * 2),
   'another offset': header(5, 0),
+  'a proof where nothing is': provenBy(() => ({ address: 4096, bytes: sixteen() })),
+  'a proof in the kernel': provenBy(() => ({ address: Number.MAX_SAFE_INTEGER, bytes: sixteen() })),
+  'a proof of other bytes': provenBy(() => ({ address: addon.addressOf(Buffer.alloc(64)), bytes: sixteen() })),
+  'a proof beyond any address': helloOf({ proof: { address: 2 ** 60, bytes: sixteen() } }),
   'a second HELLO': late(HELLO, sealed(BYTES)),
   'a WELCOME': late(WELCOME),
   'a REJECT': late({ type: PACKET.reject, text: 'no' }),
