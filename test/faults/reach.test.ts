@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { describe, type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import {
   MEM_READ,
   MEM_WRITE,
@@ -26,7 +27,7 @@ class Peer {
   readonly proc: Proc;
 
   constructor(t: TestContext, options: StartOptions = {}) {
-    const program = '../../../out/test/faults/support/reach-peer.js';
+    const program = fileURLToPath(new URL('./support/reach-peer.js', import.meta.url));
     this.proc = new Proc(t, program, { switched: false, probe: false, ...options });
   }
 

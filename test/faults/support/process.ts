@@ -5,7 +5,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 export const root = process.cwd();
@@ -77,7 +77,7 @@ export class Proc {
   #stderr = '';
   #ended = false;
 
-  /** Starts test/programs/faults/<file>; it is killed at the end of the test if it is still there. */
+  /** Starts test/programs/faults/<file>, or a file by its path; it is killed at the end of the test if it is still there. */
   constructor(scope: Scope, file: string, options: StartOptions = {}) {
     this.name = file;
     this.#events = join(scratch, `events-${++started}`);
@@ -87,7 +87,7 @@ export class Proc {
     const args = [...(options.execArgv ?? [])];
     if (options.switched !== false) args.push('-r', options.register ?? registerFile);
     if (options.probe !== false) args.push('-r', probe);
-    args.push(join(programs, file), JSON.stringify(options.parameters ?? {}));
+    args.push(resolve(programs, file), JSON.stringify(options.parameters ?? {}));
     const [command = nodeBinary, ...rest] = [...(options.wrap ?? []), nodeBinary, ...args];
     this.#child = spawn(command, rest, { stdio: ['pipe', 'pipe', 'pipe'], env, cwd: root });
     running.add(this.#child);
