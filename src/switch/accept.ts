@@ -19,6 +19,7 @@ import {
   type WSABUF,
   WSAECONNREFUSED,
   WSAECONNRESET,
+  WSAENETDOWN,
   type WSAEVENT,
 } from '../spi/index.js';
 import { Incoming, type IncomingHost } from './accept-negotiation.js';
@@ -134,8 +135,22 @@ export class CompanionListener implements ConnectionOwner, IncomingHost {
   }
 
   #isDue(): boolean {
-    const events = this.#provider.networkEvents(this.#s, this.#event);
-    return events !== null && (events.lNetworkEvents & FD_ACCEPT) !== 0;
+    try {
+      const events = this.#provider.networkEvents(this.#s, this.#event);
+      return events !== null && (events.lNetworkEvents & FD_ACCEPT) !== 0;
+    } catch {
+      return false; // as in #ask()
+    }
+  }
+
+  /** WSPAccept. A provider that throws breaks the SPI's contract; who calls there gets no answer, and goes on by TCP. */
+  #ask(): SOCKET {
+    try {
+      return this.#provider.procs.lpWSPAccept(this.#s, null, null, this.#condition, null, errno);
+    } catch {
+      errno.value = WSAENETDOWN;
+      return INVALID_SOCKET;
+    }
   }
 
   /** One WSPAccept; false: nothing more to take now. */
@@ -145,7 +160,7 @@ export class CompanionListener implements ConnectionOwner, IncomingHost {
     provider.owner.createdHandle = INVALID_SOCKET;
     this.#offer = null;
     this.#unheard = false;
-    const s = provider.procs.lpWSPAccept(this.#s, null, null, this.#condition, null, errno);
+    const s = this.#ask();
     if (s === INVALID_SOCKET) {
       // Refused by us, or given up by its caller: the next one may be better.
       return errno.value === WSAECONNREFUSED || errno.value === WSAECONNRESET;

@@ -4,6 +4,7 @@ import {
   IPPROTO_TCP,
   out,
   SAN_SET_OPTIONS,
+  SO_GROUP_PRIORITY,
   SOCK_STREAM,
   type SOCKADDR,
   sockaddrLength,
@@ -46,11 +47,14 @@ function bind(provider: SanProvider, s: SOCKET, name: SOCKADDR): RouteReason | n
   return reasonFromCompanion(errno.value);
 }
 
-/** An option that the provider does not know is not supported by it, and left out (SOCK-15, GAP-13). */
+/**
+ * An option that the provider does not know is not supported by it, and left out (SOCK-15, GAP-13). Group options go only to
+ * a provider with QoS; for the others TCP/IP keeps them (OPT-8).
+ */
 function replay(provider: SanProvider, base: BaseProvider, tcp: SOCKET, s: SOCKET): RouteReason | null {
   for (const optname of SAN_SET_OPTIONS) {
     const value = base.option(tcp, optname);
-    if (value === 0) continue;
+    if (value === 0 || (optname === SO_GROUP_PRIORITY && !provider.qos)) continue;
     if (provider.procs.lpWSPSetSockOpt(s, SOL_SOCKET, optname, value, 4, errno) === 0) continue;
     if (errno.value !== WSAENOPROTOOPT) return reasonFromCompanion(errno.value);
   }

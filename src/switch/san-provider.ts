@@ -35,6 +35,8 @@ const networkEvents = createNetworkEvents();
 export interface SanProviderParts {
   readonly id: GuidText;
   readonly name: string;
+  /** It supports quality of service (`XP1_QOS_SUPPORTED`, SP-20). */
+  readonly qos: boolean;
   readonly owner: HandleOwner;
   readonly procs: WSPPROC_TABLE;
   readonly extensions: SanExtensions;
@@ -52,6 +54,7 @@ export interface SanProviderParts {
 export class SanProvider {
   readonly id: GuidText;
   readonly name: string;
+  readonly qos: boolean;
   readonly owner: HandleOwner;
   readonly procs: WSPPROC_TABLE;
   readonly extensions: SanExtensions;
@@ -69,6 +72,7 @@ export class SanProvider {
   constructor(parts: SanProviderParts) {
     this.id = parts.id;
     this.name = parts.name;
+    this.qos = parts.qos;
     this.owner = parts.owner;
     this.procs = parts.procs;
     this.extensions = parts.extensions;

@@ -44,6 +44,7 @@ import {
   type WSPPROC_TABLE,
   XP1_CONNECT_DATA,
   XP1_CONNECTIONLESS,
+  XP1_QOS_SUPPORTED,
 } from '../spi/index.js';
 import type { HandleOwner, HandleTable } from './handle-table.js';
 import type { RouteReason } from './reasons.js';
@@ -127,6 +128,7 @@ export function startProvider(
     return new SanProvider({
       id: info.ProviderId,
       name: info.szProtocol,
+      qos: (info.dwServiceFlags1 & XP1_QOS_SUPPORTED) !== 0,
       owner,
       procs: through.procs,
       extensions,

@@ -12,7 +12,10 @@ import {
   WSAEHOSTUNREACH,
   WSAENOPROTOOPT,
   WSAENOTCONN,
+  XP1_CONNECT_DATA,
+  XP1_QOS_SUPPORTED,
 } from '../../../src/spi/index.js';
+import { FakeSan } from './fake-san.js';
 import { type Harness, OFFER, OFFER_BYTES, Program, startHarness, turns, v4, v6 } from './harness.js';
 
 const PEER = v4('127.0.0.1', 8080);
@@ -121,15 +124,18 @@ describe('a connect on the SAN', () => {
 });
 
 describe('options that the program has set (SOCK-15, OPT-3)', () => {
-  test('are replayed between WSPBind and WSPConnect: the two that are a provider’s', () => {
-    const harness = startHarness();
-    harness.base.options.set(SO_DEBUG, 1).set(SO_GROUP_PRIORITY, 5).set(0x1001, 8192);
-    connecting(harness);
-    assert.deepEqual(harness.san.takeLog().slice(2, -2), [
-      'WSPBind 127.0.0.1:50000',
-      'WSPSetSockOpt 0x1=1',
-      'WSPSetSockOpt 0x2002=5',
-    ]);
+  test('are replayed between WSPBind and WSPConnect: the two that are a provider’s; groups need QoS (OPT-8)', () => {
+    const plain = ['WSPBind 127.0.0.1:50000', 'WSPSetSockOpt 0x1=1'];
+    const cases = [
+      [XP1_CONNECT_DATA, plain],
+      [XP1_CONNECT_DATA | XP1_QOS_SUPPORTED, [...plain, 'WSPSetSockOpt 0x2002=5']],
+    ] as const;
+    for (const [dwServiceFlags1, calls] of cases) {
+      const harness = startHarness(new FakeSan('fake', undefined, { dwServiceFlags1 }));
+      harness.base.options.set(SO_DEBUG, 1).set(SO_GROUP_PRIORITY, 5).set(0x1001, 8192);
+      connecting(harness);
+      assert.deepEqual(harness.san.takeLog().slice(2, -2), calls);
+    }
   });
 
   test('are left out if the provider does not know them', () => {

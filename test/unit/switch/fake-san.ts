@@ -16,6 +16,7 @@ import {
   noQosByName,
   type Out,
   type OwnedReceive,
+  PROC_TABLE_SLOTS,
   type ProviderModule,
   recordNetworkEvent,
   RUN_BEFORE,
@@ -30,6 +31,8 @@ import {
   SOCKET_ERROR,
   takeNetworkEvents,
   WINSOCK_VERSION_2_2,
+  WSA_IO_PENDING,
+  WSA_OPERATION_ABORTED,
   type WSABUF,
   type WSAEVENT,
   WSAEADDRNOTAVAIL,
@@ -40,6 +43,7 @@ import {
   WSAEOPNOTSUPP,
   WSAEWOULDBLOCK,
   WSAID_SD_OWNEDRECEIVE,
+  type WSAOVERLAPPED,
   type WSAPROTOCOL_INFOW,
   type WspProcs,
   type WSPPROC_TABLE,
@@ -104,6 +108,21 @@ export class FakeSan implements ProviderModule {
   /** What the switch passed to WSPStartupEx. */
   given: { version: number; info: WSAPROTOCOL_INFOW; upcalls: WSPUPCALLTABLEEX } | null = null;
   readonly sockets = new Map<SOCKET, FakeSocket>();
+  /** What the switch has asked for in all: options and control codes by number, event masks, arguments of WSPSocket. */
+  readonly asked = {
+    get: new Set<number>(),
+    set: new Set<number>(),
+    ioctl: new Set<number>(),
+    events: new Set<number>(),
+    sockets: new Set<string>(),
+    sendFlags: new Set<number>(),
+  };
+  /** Functions of the slots that a provider leaves null, which the switch has called all the same. */
+  readonly forbidden: string[] = [];
+  /** What WSPSend returns: 0, a code, or `WSA_IO_PENDING`; that one needs an overlapped: `WSAEWOULDBLOCK` without. */
+  sendResult = 0;
+  /** Sends that wait for {@link completeSends}. */
+  readonly pended: { socket: FakeSocket; overlapped: WSAOVERLAPPED; bytes: number }[] = [];
   /** The socket made last. */
   last: FakeSocket = new FakeSocket(INVALID_SOCKET, INVALID_SOCKET);
   #next = 100;
@@ -119,7 +138,7 @@ export class FakeSan implements ProviderModule {
     data.wHighVersion = this.version;
     data.szDescription = this.description;
     const code = this.fail.get('WSPStartupEx') ?? 0;
-    if (code === 0) Object.assign<WSPPROC_TABLE, Partial<WspProcs>>(table, this.#procs());
+    if (code === 0) Object.assign<WSPPROC_TABLE, Partial<WspProcs>>(table, { ...this.#traps(), ...this.#procs() });
     return code;
   };
 
@@ -146,6 +165,14 @@ export class FakeSan implements ProviderModule {
     socket.receiver?.onRunEnd();
   }
 
+  /** The sends that wait end, oldest first. */
+  completeSends(error: number): void {
+    for (const { socket, overlapped, bytes } of this.pended.splice(0)) {
+      const moved = error === 0 ? bytes : 0;
+      this.given?.upcalls.lpWPUCompleteOverlappedRequest(socket.handle, overlapped, error, moved, { value: 0 });
+    }
+  }
+
   /** Sockets that are open, the scratch socket aside. */
   get open(): FakeSocket[] {
     return [...this.sockets.values()].filter((socket) => !socket.closed && socket.s !== 100);
@@ -166,13 +193,23 @@ export class FakeSan implements ProviderModule {
     this.broken.get(call.split(' ')[0] ?? '')?.();
   }
 
+  /** In place of the thirteen that are null (SP-8). */
+  #traps(): object {
+    const trap = (name: string) => () => {
+      this.forbidden.push(name);
+      return SOCKET_ERROR;
+    };
+    return Object.fromEntries(PROC_TABLE_SLOTS.map((name) => [name, trap(name)]));
+  }
+
   // ---------------------------------------------------------------- the seventeen
 
   #procs(): WspProcs {
     const unused = (...args: unknown[]): number => this.#failed(args[args.length - 1] as Out<number>, WSAEOPNOTSUPP);
     return {
-      lpWSPSocket: (af, _type, _protocol, _info, _g, _flags, lpErrno) => {
+      lpWSPSocket: (af, type, protocol, _info, _g, flags, lpErrno) => {
         this.#note(`WSPSocket ${af}`);
+        this.asked.sockets.add(`${type} ${protocol} ${flags}`);
         const code = this.fail.get('WSPSocket') ?? 0;
         return code === 0 ? this.#create().s : this.#failed(lpErrno, code);
       },
@@ -181,8 +218,9 @@ export class FakeSan implements ProviderModule {
           socket.local = { ...name };
         }),
       lpWSPSetSockOpt: (s, _level, optname, optval, _optlen, lpErrno) =>
-        this.#call(s, `WSPSetSockOpt 0x${optname.toString(16)}=${optval}`, lpErrno),
+        this.#call(s, `WSPSetSockOpt 0x${optname.toString(16)}=${optval}`, lpErrno, () => this.asked.set.add(optname)),
       lpWSPGetSockOpt: (s, _level, optname, optval, _optlen, lpErrno) => {
+        this.asked.get.add(optname);
         if (this.#find(s, lpErrno) === null) return SOCKET_ERROR;
         if (optname === SO_SD_CONNECT_DETAIL && this.detail !== null) optval.value = this.detail;
         else if (optname === SO_MAX_MSG_SIZE && this.maxMessageSize !== null) optval.value = this.maxMessageSize;
@@ -192,6 +230,7 @@ export class FakeSan implements ProviderModule {
       lpWSPListen: (s, backlog, lpErrno) => this.#call(s, `WSPListen ${backlog}`, lpErrno),
       lpWSPEventSelect: (s, event, mask, lpErrno) =>
         this.#call(s, `WSPEventSelect 0x${mask.toString(16)}`, lpErrno, (socket) => {
+          this.asked.events.add(mask);
           socket.event = event;
         }),
       lpWSPConnect: (s, name, _namelen, callerData, calleeData, _sqos, _gqos, lpErrno) => {
@@ -223,18 +262,26 @@ export class FakeSan implements ProviderModule {
       },
       lpWSPCloseSocket: (s, lpErrno) =>
         this.#call(s, 'WSPCloseSocket', lpErrno, (socket) => {
+          // CLOSE-4, and then CLOSE-6.
+          if (this.pended.some((one) => one.socket === socket)) this.completeSends(WSA_OPERATION_ABORTED);
           socket.closed = true;
           this.given?.upcalls.lpWPUCloseSocketHandle(socket.handle, { value: 0 });
         }),
       lpWSPIoctl: (s, code, input, output, _bytes, _overlapped, _routine, _thread, lpErrno) =>
         this.#ioctl(s, code, input, output, lpErrno),
-      lpWSPSend: (s, buffers, count, lpSent, _flags, _overlapped, _routine, _thread, lpErrno) => {
+      lpWSPSend: (s, buffers, count, lpSent, flags, overlapped, _routine, _thread, lpErrno) => {
+        this.asked.sendFlags.add(flags);
         const socket = this.#find(s, lpErrno);
         if (socket === null) return SOCKET_ERROR;
+        const pends = this.sendResult === WSA_IO_PENDING;
+        if (pends && overlapped === null) return this.#failed(lpErrno, WSAEWOULDBLOCK);
+        if (!pends && this.sendResult !== 0) return this.#failed(lpErrno, this.sendResult);
         const bytes = Buffer.concat(buffers.slice(0, count).map(({ buf, len }) => buf.subarray(0, len)));
         socket.sent.push(bytes);
         lpSent.value = bytes.length;
-        return 0;
+        if (!pends || overlapped === null) return 0;
+        this.pended.push({ socket, overlapped, bytes: bytes.length });
+        return this.#failed(lpErrno, WSA_IO_PENDING);
       },
       lpWSPRecv: unused,
       lpWSPDuplicateSocket: unused,
@@ -248,6 +295,7 @@ export class FakeSan implements ProviderModule {
   }
 
   #ioctl(s: SOCKET, code: number, input: unknown, output: Out<unknown>, lpErrno: Out<number>): number {
+    this.asked.ioctl.add(code);
     if (code === SIO_ADDRESS_LIST_QUERY) {
       return this.#call(s, 'SIO_ADDRESS_LIST_QUERY', lpErrno, () => {
         output.value = makeAddressList(this.addresses);

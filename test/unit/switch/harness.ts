@@ -1,6 +1,6 @@
 /** A switch over fakes, and what a program's connect and listen hear. */
 import { Catalog } from '../../../src/catalog/index.js';
-import { encodeOffer, type Offer } from '../../../src/session/index.js';
+import { encodeOffer, type Offer, type SessionUser } from '../../../src/session/index.js';
 import { encodeHeader, MESSAGE_CONFIRM, SESSION_HEADER_BYTES } from '../../../src/session/wire.js';
 import { AF_INET, AF_INET6, makeSockaddr, type SOCKADDR } from '../../../src/spi/index.js';
 import type { ConnectAttempt, ConnectRequest } from '../../../src/switch/connect.js';
@@ -160,5 +160,36 @@ export class Listener {
       hasRoom: (waiting) => waiting < this.room,
       onConnection: (connection) => this.connections.push(connection),
     };
+  }
+}
+
+/** What a program hears of a session. */
+export class User implements SessionUser {
+  readonly data: string[] = [];
+  /** In order: `end`, `reset CODE`, `written CODE`, `shutdown CODE`. */
+  readonly heard: string[] = [];
+
+  constructor(connection: SanConnection) {
+    connection.session.user = this;
+    connection.session.startReading();
+  }
+
+  onData(memory: ArrayBuffer, offset: number, length: number): void {
+    this.data.push(Buffer.from(memory, offset, length).toString());
+  }
+  onEnd(): void {
+    this.heard.push('end');
+  }
+  onReset(error: number): void {
+    this.heard.push(`reset ${error}`);
+  }
+  onWritten(error: number): void {
+    this.heard.push(`written ${error}`);
+  }
+  onShutdown(error: number): void {
+    this.heard.push(`shutdown ${error}`);
+  }
+  takeUnsent(): null {
+    return null;
   }
 }
