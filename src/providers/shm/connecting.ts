@@ -5,6 +5,7 @@ import {
   FD_CONNECT_BIT,
   type LPWSPCONNECT,
   type SOCKADDR,
+  sockaddrLength,
   WSAEACCES,
   WSAEADDRNOTAVAIL,
   WSAEALREADY,
@@ -69,12 +70,13 @@ function translate(
 }
 
 export function makeConnect(state: ShmState): LPWSPCONNECT {
-  return (s, name, _namelen, lpCallerData, lpCalleeData, _sqos, _gqos, lpErrno) => {
+  return (s, name, namelen, lpCallerData, lpCalleeData, _sqos, _gqos, lpErrno) => {
     const socket = state.find(s, lpErrno);
     if (socket === null) return -1;
     if (socket.state === 'connecting') return failed(lpErrno, WSAEALREADY);
     if (socket.state === 'connected') return failed(lpErrno, WSAEISCONN);
     if (socket.state !== 'bound' || socket.local === null) return failed(lpErrno, WSAEINVAL);
+    if (namelen < sockaddrLength(name.sa_family)) return failed(lpErrno, WSAEFAULT); // CONN-16
     if (isIP(name.sin_addr) === 0 || name.sin_port < 1 || name.sin_port > 65535) return failed(lpErrno, WSAEFAULT);
     if (lpCallerData !== null && lpCallerData.len > CONNECT_DATA_BYTES_MAX) return failed(lpErrno, WSAEINVAL);
     const listener = translate(state, socket.local, name);

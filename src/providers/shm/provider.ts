@@ -97,7 +97,7 @@ export function createShmProvider(options: ShmOptions): ProviderModule {
     protocolInfo,
     WSPStartupEx(wVersionRequested, lpWSPData, _lpProtocolInfo, UpcallTable, lpProcTable) {
       if (LOBYTE(wVersionRequested) * 256 + HIBYTE(wVersionRequested) < 0x0202) return WSAVERNOTSUPPORTED; // OBS-3
-      if (!isObject(lpWSPData) || !isObject(lpProcTable)) return WSAEFAULT; // SP-5
+      if (!isObject(lpWSPData) || !isObject(UpcallTable) || !isObject(lpProcTable)) return WSAEFAULT; // SP-5
       if (state.starts === 0) {
         state.upcalls = UpcallTable;
         // Opens the descriptor that this is asked by, now: later the last free one must be left to the program's socket.
@@ -177,6 +177,7 @@ function fillTable(state: ShmState, info: WSAPROTOCOL_INFOW, table: WSPPROC_TABL
     if (socket === null) return -1;
     if (level !== SOL_SOCKET) return failed(lpErrno, WSAEINVAL);
     if (optlen < 4) return failed(lpErrno, WSAEFAULT); // OPT-12
+    if (!Number.isSafeInteger(optval) || optval < 0) return failed(lpErrno, WSAEINVAL);
     if (optname === SO_DEBUG) socket.options.set(SO_DEBUG, optval);
     else if (optname === SO_SD_NATIVE_ADDRESS) socket.nativeAddress = BigInt(optval);
     else return failed(lpErrno, WSAENOPROTOOPT);

@@ -7,6 +7,7 @@ import {
   SOCKET_ERROR,
   type SOCKADDR,
   type SOCKET,
+  WSAEMFILE,
   WSAENOTSOCK,
   WSANOTINITIALISED,
   type WSPUPCALLTABLEEX,
@@ -54,7 +55,7 @@ export class ShmState {
   /** A fresh record with the switch's handle in it (SOCK-6), or null: `lpErrno` says why. */
   create(lpErrno: Out<number>): ShmSocket | null {
     if (this.#free.length === 0 && this.sockets.length >= SOCKETS_MAX) {
-      lpErrno.value = WSAENOTSOCK;
+      lpErrno.value = WSAEMFILE; // SOCK-10
       return null;
     }
     const socket = new ShmSocket(this.#free.pop() ?? this.sockets.length);

@@ -56,6 +56,11 @@ export class MiniSwitch {
   readonly owned: OwnedReceive;
   #nextHandle = 1000;
 
+  /** How often the provider has asked for a handle. */
+  get handlesMade(): number {
+    return this.#nextHandle - 1000;
+  }
+
   constructor({ allowedUids = [process.geteuid!()], ringBytes = 64 * 1024, rdma = 'auto' }: MiniOptions = {}) {
     const onEvent = (event: ShmEvent) => void this.events.push(event);
     const provider = createShmProvider({
@@ -156,7 +161,7 @@ export class MiniSwitch {
     }
     clearInterval(alive);
     const detail: Out<number | string> = { value: '' };
-    this.proc.lpWSPGetSockOpt(s, SOL_SOCKET, SO_SD_CONNECT_DETAIL, detail, { value: 0 }, this.errno);
+    this.proc.lpWSPGetSockOpt(s, SOL_SOCKET, SO_SD_CONNECT_DETAIL, detail, { value: 4 }, this.errno);
     driver.addon.close(fd);
     return { s, code, detail: String(detail.value), callee: callee.buf.subarray(0, callee.len) };
   }
