@@ -31,7 +31,7 @@ function posted(
 
 export const OPERATIONS = topic('operations', [
   {
-    name: 'an operation that is to be notified ends by one WPUCompleteOverlappedRequest (XFER-23, XFER-27)',
+    name: 'an operation that is to be notified ends by one WPUCompleteOverlappedRequest, with the switch’s handle (XFER-23, XFER-27, SOCK-8)',
     async run(bench) {
       const { client, server } = await bench.connected();
       const { operation, buf } = posted(bench, server, false);
@@ -46,7 +46,7 @@ export const OPERATIONS = topic('operations', [
     },
   },
   {
-    name: 'an operation that is polled ends without notification, and WSPGetOverlappedResult tells (XFER-22, XFER-26, ERR-13)',
+    name: 'an operation that is polled ends without notification, and WSPGetOverlappedResult tells (XFER-22, XFER-26, XFER-27, XFER-28, ERR-13)',
     async run(bench) {
       const { client, server } = await bench.connected();
       const { operation, buf } = posted(bench, server, true);

@@ -16,6 +16,7 @@ import {
   WSAEADDRNOTAVAIL,
   WSAEAFNOSUPPORT,
   WSAEFAULT,
+  WSAEINPROGRESS,
   WSAEINVAL,
   WSAENOBUFS,
   WSAENOTSOCK,
@@ -202,6 +203,26 @@ export const SOCKETS = topic('sockets', [
         for (const [name, code] of everyFunction(bench, bench.client, s))
           bench.code(code, WSAENOTSOCK, `${name} on ${s}`);
       }
+    },
+  },
+  {
+    name: 'no function ever answers WSAEINPROGRESS, in whatever state the socket is (SP-22)',
+    async run(bench) {
+      const { client } = bench;
+      const { s: bound } = await bench.bound(client, 'connect');
+      const { client: connected, listener } = await bench.connected();
+      const never = (host: Host, s: SOCKET, state: string): void => {
+        for (const [name, code] of everyFunction(bench, host, s)) {
+          bench.check(code !== WSAEINPROGRESS, `${name} of a socket that is ${state} answered WSAEINPROGRESS`);
+        }
+      };
+      never(client, bench.socket(client), 'fresh');
+      never(client, bound, 'bound');
+      never(listener.host, listener.s, 'listening');
+      never(connected.host, connected.s, 'connected');
+      const fresh = bench.socket(client);
+      const code = client.bind(fresh, makeSockaddr(77, '', 0), 2);
+      bench.check(code !== 0 && code !== WSAEINPROGRESS, `WSPBind of nonsense answered ${code}`);
     },
   },
   {

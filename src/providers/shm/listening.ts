@@ -54,7 +54,7 @@ export function makeListen(state: ShmState): LPWSPLISTEN {
     }
     if (socket.state !== 'bound') return failed(lpErrno, WSAEINVAL);
     // Without its native address a listener cannot be found by anyone.
-    if (socket.nativeAddress === 0n || state.listeners.has(socket.nativeAddress)) return failed(lpErrno, WSAEOPNOTSUPP);
+    if (socket.nativeAddress === 0n || state.listeners.has(socket.nativeAddress)) return failed(lpErrno, WSAEINVAL); // LIST-9
     const id = openCompanion(state, socket.nativeAddress);
     if (id < 0) return failed(lpErrno, id === EADDRINUSE ? WSAEMFILE : WSAENOBUFS);
     companions.set(socket, id);
