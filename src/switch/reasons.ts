@@ -6,10 +6,10 @@ import {
   WSAEACCES,
   WSAEADDRNOTAVAIL,
   WSAECONNABORTED,
+  WSAEINVAL,
   WSAEMFILE,
   WSAENETDOWN,
   WSAENOBUFS,
-  WSAEOPNOTSUPP,
   WSAEPROTONOSUPPORT,
   WSAETIMEDOUT,
   WSAECONNREFUSED,
@@ -92,9 +92,9 @@ export function reasonFromCompanion(wsa: number): RouteReason {
   return wsa === WSAENOBUFS || wsa === WSAEMFILE ? 'out-of-resources' : 'provider-failed';
 }
 
-/** The reason for a failed WSPListen. `WSAEOPNOTSUPP`: nothing tells the provider who listens, or somebody here does. */
+/** The reason for a failed WSPListen. `WSAEINVAL`: nothing tells the provider who listens, or somebody here does (LIST-9). */
 export function reasonFromListen(wsa: number): RouteReason {
-  return wsa === WSAEOPNOTSUPP ? 'listener-shared' : reasonFromCompanion(wsa);
+  return wsa === WSAEINVAL ? 'listener-shared' : reasonFromCompanion(wsa);
 }
 
 /** Why connects to a listener stay on TCP, without asking. */

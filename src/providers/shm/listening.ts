@@ -18,7 +18,6 @@ import {
   WSAEISCONN,
   WSAEMFILE,
   WSAENOBUFS,
-  WSAEOPNOTSUPP,
   WSAEWOULDBLOCK,
 } from '../../spi/index.js';
 import { CONNECT_DATA_BYTES_MAX, type ConnectRecord } from './connect-record.js';
