@@ -28,6 +28,13 @@ export function boundAddress(handle: { getsockname(out: NodeAddress): number }):
   return sockaddrFromText(out.family === 'IPv6' ? 6 : 4, out.address, out.port);
 }
 
+/** Where a TCP handle is connected to; null if it is not. */
+export function peerAddress(handle: { getpeername(out: NodeAddress): number }): SOCKADDR | null {
+  const out: NodeAddress = {};
+  if (handle.getpeername(out) !== 0 || out.address === undefined || out.port === undefined) return null;
+  return sockaddrFromText(out.family === 'IPv6' ? 6 : 4, out.address, out.port);
+}
+
 /** What an IPv6 (dual-stack) listener shows of an IPv4 peer. */
 export function mapToV6(name: SOCKADDR): SOCKADDR {
   if (name.sa_family === AF_INET6) return name;

@@ -87,8 +87,10 @@ export abstract class BaseHandle extends NativeStream {
   bytesRead = 0;
   bytesWritten = 0;
 
-  readonly session: SanSession;
-  readonly connection: SanConnection;
+  session: SanSession;
+  connection: SanConnection;
+  /** It is on the SAN, and on the lists. Not so while it is claimed from another process, nor if it is relayed then. */
+  listed: boolean;
   /** The program's TCP handle underneath: it holds the local port (D12). Connecting side only. */
   readonly tcp: TcpHandle | null;
   /** The async context of this handle's callbacks. */
@@ -109,13 +111,14 @@ export abstract class BaseHandle extends NativeStream {
   private held = false;
   [key: symbol]: unknown;
 
-  constructor(connection: SanConnection, tcp: TcpHandle | null, resource: AsyncResource) {
+  constructor(connection: SanConnection, tcp: TcpHandle | null, resource: AsyncResource, listed: boolean) {
     super();
     this.onread = handleEnvironment().internals.onStreamRead;
     this.session = connection.session;
     this.connection = connection;
     this.tcp = tcp;
     this.resource = resource;
+    this.listed = listed;
   }
 
   /** The socket that owns this handle, if any. */

@@ -42,7 +42,7 @@ function guardWrite(original: Native, tools: RelayTools, sent: Sent): Native {
     if (!(handle instanceof HybridHandle)) return original.apply(this, args);
     // Node sends a handle again that did not reach the receiver: the same end of the same relay.
     const known = handle.relay;
-    const relay = known ?? (handle.canMove ? Relay.open(tools) : null);
+    const relay = known ?? (handle.canMove ? Relay.open(tools, handle.connection) : null);
     if (relay === null) return refuse();
     args[HANDLE_ARGUMENT] = relay.travelling;
     const result = original.apply(this, args);

@@ -7,6 +7,10 @@ import { Socket } from 'node:net';
 import type { HybridHandle } from './handle.js';
 import type { NodeInternals } from './internals.js';
 import type { ConnectReq, NodeAddress, TcpHandle } from './node-shapes.js';
+import type { HandOverEvents, SanConnection, SwitchPort } from './port.js';
+
+/** As it is at load: a program’s fake timers, put in place later, must not stop a connection. */
+const { setImmediate } = globalThis;
 
 const LOOPBACK = '127.0.0.1';
 /** A stranger may come to the port before our own end does; it is sent away. */
@@ -18,22 +22,33 @@ type Connect = TcpHandle['connect'];
 export interface RelayTools {
   readonly internals: NodeInternals;
   readonly connect: Connect;
+  readonly port: SwitchPort;
 }
 
 /** A TCP connection whose far end is to travel. */
-export class Relay {
+export class Relay implements HandOverEvents {
   /** The end that travels. */
   readonly travelling: TcpHandle;
   readonly #listener: TcpHandle;
   /** Its address. The kernel has chosen it when connect returns; later the handle may be closed already. */
   readonly #address: NodeAddress;
   #inner: Socket | null = null;
+  #handle: HybridHandle | null = null;
+  /** The near end, once it is there. */
+  #outer: TcpHandle | null = null;
   #released = false;
   /** The relays of the channel that this one was sent on. */
   #company: Set<Relay> | null = null;
+  /** The offer of the connection itself to the receiver's switch; null: there is none, or none any more. */
+  #offer: { close(): void } | null;
+  #claimed = false;
+  /** The TCP connection was reset before it could be used. */
+  #broken = false;
+  /** It is this process that copies. */
+  #copying = false;
 
   /** Opens the connection; null where the kernel refuses. The connect itself needs no waiting: the backlog takes it. */
-  static open(tools: RelayTools): Relay | null {
+  static open(tools: RelayTools, connection: SanConnection): Relay | null {
     const { TCP, tcpServerType, tcpSocketType, TCPConnectWrap } = tools.internals;
     const listener = new TCP(tcpServerType);
     const travelling = new TCP(tcpSocketType);
@@ -47,23 +62,32 @@ export class Relay {
       listener.getsockname(name) ||
       tools.connect.call(travelling, request, LOOPBACK, name.port ?? 0) ||
       travelling.getsockname(own);
-    if (failed === 0) return new Relay(listener, travelling, own);
+    if (failed === 0) return new Relay(listener, travelling, own, tools.port, connection);
     listener.close();
     travelling.close();
     return null;
   }
 
-  private constructor(listener: TcpHandle, travelling: TcpHandle, address: NodeAddress) {
+  private constructor(
+    listener: TcpHandle,
+    travelling: TcpHandle,
+    address: NodeAddress,
+    port: SwitchPort,
+    connection: SanConnection,
+  ) {
     this.#listener = listener;
     this.#address = address;
     this.travelling = travelling;
     listener.onconnection = (status: number, accepted?: TcpHandle): void => {
       if (status === 0 && accepted !== undefined) this.#identify(accepted);
     };
+    this.#offer = port.handOver?.(connection, travelling, this) ?? null;
+    this.#copying = this.#offer === null;
   }
 
   /** It could not be sent after all. */
   abort(): void {
+    this.#endOffer();
     this.#listener.close();
     this.release();
   }
@@ -72,16 +96,28 @@ export class Relay {
   take(handle: HybridHandle): void {
     const inner = new Socket({ handle, allowHalfOpen: true, manualStart: true } as object);
     this.#inner = inner;
+    this.#handle = handle;
     // Before the other end is there: the peer is gone, and so is the relay.
     inner.once('error', () => this.#listener.close());
   }
 
-  /** The receiver has it, or never will: this process's copy of the descriptor can go. */
+  /**
+   * The receiver has it, or never will: this process's copy of the descriptor can go. A receiver with a switch has asked
+   * for the connection before it said so (Node says so on the channel), and we hear of both in one turn of the loop.
+   */
   release(): void {
     if (this.#released) return;
     this.#released = true;
     this.#company?.delete(this);
     this.travelling.close();
+    if (this.#offer !== null) setImmediate(decideSoon, this);
+  }
+
+  /** Nobody has asked for the connection by now: it is relayed. */
+  decide(): void {
+    if (this.#claimed || this.#offer === null) return;
+    this.#endOffer();
+    this.#copy();
   }
 
   /** `relays` is to hold this one until it is released. */
@@ -90,15 +126,56 @@ export class Relay {
     this.#company = relays;
   }
 
+  // ---------------------------------------------------------------- the receiver's switch
+
+  onClaimed(): void {
+    this.#claimed = true;
+  }
+
+  /** The connection is in the other process: what is left here is a shell. */
+  onGone(): void {
+    this.#offer = null;
+    this.#listener.close();
+    // Not an end of stream, whatever the other process makes of it.
+    this.#outer?.reset();
+    this.#handle?.onWritten(0);
+    this.#inner?.destroy();
+  }
+
+  onFailed(): void {
+    this.#offer = null;
+    this.#copy();
+  }
+
+  #endOffer(): void {
+    this.#offer?.close();
+    this.#offer = null;
+  }
+
+  // ---------------------------------------------------------------- copying
+
+  #copy(): void {
+    this.#copying = true;
+    const outer = this.#outer;
+    if (this.#broken) this.#breakOff();
+    else if (outer !== null) this.#couple(outer);
+  }
+
+  #breakOff(): void {
+    this.#listener.close();
+    this.#inner?.resetAndDestroy();
+  }
+
   #identify(accepted: TcpHandle): void {
     const peer: NodeAddress = {};
     if (accepted.getpeername(peer) !== 0) {
       // Reset already: what the receiver did with it, or its end.
       accepted.close();
-      this.#listener.close();
-      this.#inner?.resetAndDestroy();
+      this.#broken = true;
+      if (this.#copying) this.#breakOff(); // else the receiver may have claimed the connection instead
     } else if (peer.port === this.#address.port && peer.address === this.#address.address) {
-      this.#couple(accepted);
+      this.#outer = accepted;
+      if (this.#copying) this.#couple(accepted);
     } else {
       accepted.close();
     }
@@ -116,6 +193,15 @@ export class Relay {
     couple(inner, outer);
     couple(outer, inner);
   }
+}
+
+/** For `setImmediate`: once more, for the loop may see the channel first. */
+function decideSoon(relay: Relay): void {
+  setImmediate(decide, relay);
+}
+
+function decide(relay: Relay): void {
+  relay.decide();
 }
 
 /** Ends end, errors reset, whoever closes first closes both. */

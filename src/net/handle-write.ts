@@ -69,6 +69,25 @@ export abstract class WritingHandle extends BaseHandle {
     return this.writing !== null || this.shutting !== null;
   }
 
+  /** Whether what is under way can go on under another handle: not a shutdown, nor the writes of a native consumer. */
+  protected get canMoveWrites(): boolean {
+    if (this.shutting !== null || (this.waiting !== null && this.waiting.length > 0)) return false;
+    return this.writing?.resource !== null;
+  }
+
+  /** `next` tells the requester of the write that is under way, when it is over. */
+  protected moveWrites(next: WritingHandle): void {
+    next.writing = this.writing;
+    this.writing = null;
+    this.updateHold();
+    next.updateHold();
+  }
+
+  /** A write that nobody here has asked for is under way: others wait for it. */
+  adoptWrite(list: readonly Uint8Array[], bytes: number): void {
+    this.enqueue({ req: new PendingWrite(), resource: newWriteResource(), list, bytes });
+  }
+
   get writeQueueSize(): number {
     let bytes = this.writing === null ? 0 : this.session.pendingBytes;
     if (this.waiting !== null) for (const operation of this.waiting) bytes += operation.bytes;

@@ -27,11 +27,27 @@ export class HybridHandle extends ReadingHandle implements SessionUser {
   declare protected emitEOF: () => void;
   private closeCallback: CloseCallback = null;
 
-  constructor(connection: SanConnection, tcp: TcpHandle | null, resource: AsyncResource) {
-    super(connection, tcp, resource);
+  /** `listed`: the connection is there already. */
+  constructor(connection: SanConnection, tcp: TcpHandle | null, resource: AsyncResource, listed = true) {
+    super(connection, tcp, resource, listed);
     if (tcp !== null) this.refed = tcp.hasRef();
     connection.session.user = this;
     handleEnvironment().onOpened(this);
+  }
+
+  /** The connection that was claimed is there. `listed`: on the SAN. */
+  adopt(connection: SanConnection, listed: boolean): void {
+    this.connection = connection;
+    this.session = connection.session;
+    this.listed = listed;
+    connection.session.user = this;
+    const owner = this.ownerSocket as { _sockname?: unknown; _peername?: unknown } | undefined;
+    if (owner !== undefined) {
+      // `net` has asked already, and remembers the answer.
+      owner._sockname = null;
+      owner._peername = null;
+    }
+    if (listed) handleEnvironment().onOpened(this);
   }
 
   // ---------------------------------------------------------------- native consumers
@@ -61,7 +77,7 @@ export class HybridHandle extends ReadingHandle implements SessionUser {
 
   /** Whether the connection can go to another handle: its socket has let go of it, and nothing is under way. */
   get canMove(): boolean {
-    if (this.closed || this.relay !== null || this.busy || this.hasUnread) return false;
+    if (this.closed || this.relay !== null || !this.listed || this.hasUnread || !this.canMoveWrites) return false;
     return this.ownerSocket?._handle !== this;
   }
 
@@ -72,8 +88,10 @@ export class HybridHandle extends ReadingHandle implements SessionUser {
   moveOut(relay: Relay): void {
     this.readStop();
     this.relay = relay;
-    handleEnvironment().onClosed(this);
-    relay.take(new HybridHandle(this.connection, this.tcp, newHandleResource()));
+    if (this.listed) handleEnvironment().onClosed(this);
+    const next = new HybridHandle(this.connection, this.tcp, newHandleResource());
+    this.moveWrites(next);
+    relay.take(next);
   }
 
   private closeShell(relay: Relay, callback: CloseCallback): void {
@@ -110,7 +128,7 @@ export class HybridHandle extends ReadingHandle implements SessionUser {
     this.session.user = null;
     this.closeCallback = callback;
     this.updateHold();
-    handleEnvironment().onClosed(this);
+    if (this.listed) handleEnvironment().onClosed(this);
     if (this.tcp === null) setImmediate(finishClose, this);
     else this.tcp.close(() => finishClose(this));
   }

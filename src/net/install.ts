@@ -3,6 +3,7 @@ import { extendActiveHandles } from './active-handles.js';
 import { rememberRoot } from './async-context.js';
 import { type HandleEnvironment, setHandleEnvironment } from './handle-base.js';
 import { completeHybridPrototype } from './handle.js';
+import { claimArrivals } from './handle-claim.js';
 import { guardHandlePassing } from './handle-passing.js';
 import { interceptClose } from './intercept-close.js';
 import { interceptConnect, type PendingConnect } from './intercept-connect.js';
@@ -83,17 +84,18 @@ function patch(internals: NodeInternals, port: SwitchPort, options: NetOptions):
     hold: options.hold,
     onOpened(handle) {
       if (!guarded) {
-        guardHandlePassing(patches, { internals, connect });
+        guardHandlePassing(patches, { internals, connect, port });
         extendActiveHandles(patches, routes);
       }
       guarded = true;
-      routes.openSan(handle);
+      if (handle.listed) routes.openSan(handle);
     },
     onClosed(handle) {
       routes.closeSan(handle);
     },
   };
   setHandleEnvironment(environment);
+  claimArrivals(patches, internals, port);
   watchTls(patches, internals.tlsWrap, taken, (handle) => pending.get(handle)?.divert('tls-client'));
   interceptClose(patches, { internals, routes, pending, listeners, port });
   interceptListen(patches, { internals, port, routes, listeners });

@@ -23,6 +23,12 @@ export class PatchSet {
     });
   }
 
+  /** Gives `target` an accessor of its own, which it and its ancestors did not have. */
+  accessor(target: object, name: PropertyKey, { get, set }: Required<Pick<PropertyDescriptor, 'get' | 'set'>>): void {
+    Object.defineProperty(target, name, { get, set, configurable: true, enumerable: false });
+    this.#undo.push(() => Reflect.deleteProperty(target, name));
+  }
+
   /** Puts everything back, last first. */
   restore(): void {
     for (let undo = this.#undo.pop(); undo !== undefined; undo = this.#undo.pop()) undo();

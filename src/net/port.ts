@@ -89,8 +89,31 @@ export interface Listening {
   close(): void;
 }
 
+/** What becomes of a connection that was offered to another process; after the first, exactly one of the others. */
+export interface HandOverEvents {
+  /** A switch is there for it: it is to be left alone meanwhile. */
+  onClaimed(): void;
+  /** It is there; the session here is closed. */
+  onGone(): void;
+  /** It stays here. */
+  onFailed(): void;
+}
+
+/** What becomes of a claim: one of the three. */
+export interface ClaimEvents {
+  /** `unsent`: written by the former owner's program; to be written first. */
+  onClaimed(connection: SanConnection, unsent: readonly Uint8Array[]): void;
+  /** The sender copies: the TCP handle is to be used. */
+  onRelayed(): void;
+  onLost(): void;
+}
+
 /** The switch. */
 export interface SwitchPort {
+  /** Offers a connection to whoever receives `tcp`; null: it can only be relayed. `close` ends the offer, not a claim. */
+  handOver?(connection: SanConnection, tcp: TcpHandle, events: HandOverEvents): { close(): void } | null;
+  /** A handle has come from another process; true: it stands for a connection, and an event follows. */
+  claim?(tcp: TcpHandle, events: ClaimEvents): boolean;
   /** Why a connect to there would stay on TCP, if that is known without asking anybody; null: ask `connect`. */
   known(address: string, port: number): KnownReason | null;
   /** `known` said 'no-companion' without remembering it; a TCP connection made to there so long ago carried something. */

@@ -4,10 +4,10 @@
  */
 import type { SOCKADDR } from '../spi/index.js';
 import type { RouteReason } from '../switch/reasons.js';
-import { boundAddress, sockaddrFromText } from './address.js';
+import { boundAddress, peerAddress } from './address.js';
 import { BaseHandle } from './handle-base.js';
 import type { NodeInternals } from './internals.js';
-import type { NodeAddress, OwnerSocket, TcpHandle } from './node-shapes.js';
+import type { OwnerSocket, TcpHandle } from './node-shapes.js';
 import type { SanConnection, SanPeer } from './port.js';
 
 /** The way of one connection. */
@@ -170,7 +170,7 @@ export class RouteTable {
 
   #follow(subject: object, depth: number): Route | null {
     if (depth === 0) return null;
-    if (subject instanceof BaseHandle) return sanRoute(subject.connection);
+    if (subject instanceof BaseHandle) return subject.listed ? sanRoute(subject.connection) : null;
     const record = this.#tcp.get(subject as TcpHandle);
     if (record !== undefined) return tcpRoute(record, subject as TcpHandle);
     const closed = this.#closed.get(subject);
@@ -228,10 +228,4 @@ function tcpRoute({ reason }: TcpRecord, handle: TcpHandle | null): Route {
   const local = handle === null ? null : boundAddress(handle);
   const remote = handle === null ? null : peerAddress(handle);
   return { carrier: 'tcp', provider: null, reason, local, remote, peer: null };
-}
-
-function peerAddress(handle: TcpHandle): SOCKADDR | null {
-  const out: NodeAddress = {};
-  if (handle.getpeername(out) !== 0 || out.address === undefined || out.port === undefined) return null;
-  return sockaddrFromText(out.family === 'IPv6' ? 6 : 4, out.address, out.port);
 }

@@ -5,10 +5,10 @@
 import { compileFilters, type Config } from '../config/index.js';
 import { install, type InstalledNet, reachInternals, type SwitchPort, type TcpHandle } from '../net/index.js';
 import { TcpipProvider, type TcpMethods } from '../providers/tcpip/index.js';
-import type { ProxyDriver } from '../proxy-driver/index.js';
+import { DuplicateTransport, type ProxyDriver } from '../proxy-driver/index.js';
 import type { Catalog, CatalogFollower } from '../catalog/index.js';
-import { type RouteReason, Switch } from '../switch/index.js';
-import { makeCatalog } from './catalog.js';
+import { type RouteReason, SanConnection, Switch } from '../switch/index.js';
+import { allowedUids, makeCatalog } from './catalog.js';
 import type { Observer } from './observer.js';
 
 export interface StartInput {
@@ -43,7 +43,7 @@ export function startSwitch(input: StartInput): Started {
   if (off !== null || driver === null) return installOff(off ?? NO_DRIVER, observer);
   const tcpip = new TcpipProvider(driver, originals(reached.internals.TCP.prototype));
   const { catalog, follower } = makeCatalog(input.config, driver, observer);
-  const sw = makeSwitch(input, catalog, tcpip);
+  const sw = makeSwitch(input, driver, catalog, tcpip);
   sw.start();
   const { off: reason, detail } = sw.snapshot();
   if (reason !== null) {
@@ -86,7 +86,12 @@ function originals({ open, listen, connect, connect6, getsockname }: TcpHandle):
   return { open, listen, connect, connect6, getsockname };
 }
 
-function makeSwitch({ config, observer }: StartInput, catalog: Catalog, tcpip: TcpipProvider): Switch {
+function makeSwitch(
+  { config, observer }: StartInput,
+  driver: ProxyDriver,
+  catalog: Catalog,
+  tcpip: TcpipProvider,
+): Switch {
   const filters = compileFilters(config.include, config.exclude);
   const program = filters.program(process.argv[1] ?? '');
   return new Switch({
@@ -96,6 +101,7 @@ function makeSwitch({ config, observer }: StartInput, catalog: Catalog, tcpip: T
     connectTimeoutMs: config.connectTimeoutMilliseconds,
     negativeTtlMs: NEGATIVE_MS,
     events: observer.switchEvents,
+    duplicates: new DuplicateTransport(driver.addon, allowedUids(config)),
     admits: (address, port, use) =>
       program && (use === 'listen' ? filters.listener(address, port) : filters.connection(address, port)),
   });
@@ -106,6 +112,9 @@ export function makePort(sw: Switch, tcpip: TcpipProvider): SwitchPort {
   return {
     known: (address, port) => sw.known(address, port),
     provenPlain: (address, port, ageMs) => sw.provenPlain(address, port, ageMs),
+    handOver: (connection, tcp, events) =>
+      connection instanceof SanConnection ? sw.handOver(connection, tcp.fd, events) : null,
+    claim: (tcp, events) => sw.claim(tcp.fd, events),
     connect(request) {
       const tcp = tcpip.adopt(request.tcp, request.remote.sa_family);
       const result = sw.connect({

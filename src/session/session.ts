@@ -129,6 +129,8 @@ export class Session extends SuspendableSession implements MessageReceiver {
   shutdown(): void {
     this.send.finWanted = true;
     if (this.gone) this.endShutdown(this.error);
+    else if (this.send.finSent)
+      this.endShutdown(0); // another process has sent it; so it is on TCP
     else this.send.pump();
   }
 

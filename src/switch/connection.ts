@@ -1,5 +1,5 @@
 /** One connection on a SAN provider, as the switch keeps it: names, counts, and the session's lower edge. */
-import { type Offer, Session, type SessionIo } from '../session/index.js';
+import { type Offer, Session, type SessionIo, type SessionState } from '../session/index.js';
 import type { OwnedReceive, SOCKADDR, SOCKET, WSPPROC_TABLE } from '../spi/index.js';
 import type { SanProvider } from './san-provider.js';
 
@@ -27,7 +27,7 @@ export class SanConnection implements SessionIo {
   /** Names as the program's socket shows them; cached, for providers are never asked (SW-26). */
   readonly local: SOCKADDR;
   readonly remote: SOCKADDR;
-  readonly peer: SanPeer | null;
+  peer: SanPeer | null;
   /** Both ends are in this event loop: see `PendingConnect.reportLater` in src/net. */
   readonly toSelf: boolean;
   /** Unique within the isolate; 0 until the program sees the connection. */
@@ -45,6 +45,7 @@ export class SanConnection implements SessionIo {
     remote: SOCKADDR,
     since: number,
     owner: ConnectionOwner,
+    adopted: SessionState | null = null,
   ) {
     this.san = san;
     this.s = s;
@@ -53,11 +54,17 @@ export class SanConnection implements SessionIo {
     this.remote = remote;
     this.since = since;
     this.owner = owner;
-    const peer = san.receive.SdpPeerOf(s);
-    this.peer = peer === null ? null : { pid: peer.pid, uid: peer.uid, link: peer.link };
-    this.toSelf = peer?.self === true;
-    this.session = new Session(this, san.offer, side === 'connect' ? 'connecting' : 'unconfirmed');
+    this.peer = this.#askPeer();
+    this.toSelf = san.receive.SdpPeerOf(s)?.self === true;
+    // One that comes from another process is confirmed long since, whichever side it is of.
+    const first = adopted !== null || side === 'connect' ? 'connecting' : 'unconfirmed';
+    this.session = new Session(this, adopted?.local ?? san.offer, first);
     san.retain();
+  }
+
+  #askPeer(): SanPeer | null {
+    const peer = this.san.receive.SdpPeerOf(this.s);
+    return peer === null ? null : { pid: peer.pid, uid: peer.uid, link: peer.link };
   }
 
   /** Name of the provider. */
@@ -82,6 +89,11 @@ export class SanConnection implements SessionIo {
 
   onConfirmed(): void {
     this.owner.confirmed(this);
+  }
+
+  /** The peer may be another process now (DUP-28). */
+  onResumed(): void {
+    this.peer = this.#askPeer();
   }
 
   onClosed(): void {

@@ -1,4 +1,5 @@
 /** The Windows Sockets switch. */
+export { SanConnection } from './connection.js';
 export type { SwitchEvents } from './events.js';
 export type { ProviderRow } from './providers.js';
 export { REASONS, type RouteReason } from './reasons.js';

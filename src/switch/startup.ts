@@ -29,6 +29,7 @@ import {
   SIO_ADDRESS_LIST_QUERY,
   SIO_GET_EXTENSION_FUNCTION_POINTER,
   SO_MAX_MSG_SIZE,
+  SO_SD_DUPLICATION,
   SO_SIZE_UNLIMITED,
   SOCK_STREAM,
   type SOCKET,
@@ -223,11 +224,18 @@ function makeOffer(procs: WSPPROC_TABLE, s: SOCKET, settings: SessionSettings, p
     receiveBuffers: posted ? POSTED_BUFFERS : settings.receiveBuffers,
     rdmaRead: false,
     rdmaWrite: false,
-    suspend: false,
+    // Who posts buffers would have to wait for their return; a provider that owns them says when it is ready.
+    suspend: !posted && asks(procs, s, SO_SD_DUPLICATION),
     maxMessageBytes: posted ? Math.min(maxMessageBytes, POSTED_BUFFER_BYTES) : maxMessageBytes,
     maxRdmaBytes: 0,
     rdmaThresholdBytes: 0,
   };
+}
+
+/** A yes-or-no option of the provider's; one that it does not know is a no. */
+function asks(procs: WSPPROC_TABLE, s: SOCKET, optname: number): boolean {
+  optlen.value = 4;
+  return procs.lpWSPGetSockOpt(s, SOL_SOCKET, optname, optval, optlen, errno) === 0 && optval.value === 1;
 }
 
 /** One control code; the result is in `answer`. Returns 0 or the code. */

@@ -10,6 +10,9 @@ import { ConnectAttempt, type ConnectHost, type ConnectRequest } from './connect
 import type { SanConnection } from './connection.js';
 import { Deadlines } from './deadlines.js';
 import { type ConnectionRow, ConnectionTable } from './connection-table.js';
+import type { DuplicateTransport } from './duplicate-channel.js';
+import { Claim, type ClaimEvents } from './duplicate-claim.js';
+import { HandOver, type HandOverEvents } from './duplicate-offer.js';
 import type { SwitchEvents } from './events.js';
 import { HandleTable } from './handle-table.js';
 import { Listening, type ListenRequest } from './listen.js';
@@ -37,6 +40,8 @@ export interface SwitchOptions {
    * end of an accepted connection.
    */
   admits(address: string, port: number, use: 'connect' | 'listen' | 'accept'): boolean;
+  /** How it meets other switches when a connection changes hands (DUP-23); none: connections stay where they are. */
+  readonly duplicates?: DuplicateTransport;
   /** For tests; by default those of the process, as they are now. */
   readonly timers?: Timers;
 }
@@ -279,6 +284,27 @@ export class Switch implements ConnectHost, AcceptHost, ProvidersHost {
 
   violation(connection: SanConnection, what: string): void {
     this.events.onViolation(connection, what);
+  }
+
+  // ---------------------------------------------------------------- connections that change hands
+
+  /** Offers a connection to whoever receives the TCP socket `fd`; null: that cannot be. */
+  handOver(connection: SanConnection, fd: number, events: HandOverEvents): HandOver | null {
+    const { duplicates } = this.#options;
+    return duplicates === undefined ? null : HandOver.open(connection, duplicates, fd, events);
+  }
+
+  /** A TCP socket was received; true: it stands for a connection, and one of the events will follow. */
+  claim(fd: number, events: ClaimEvents): boolean {
+    const channel = this.#off === null ? (this.#options.duplicates?.claim(fd) ?? null) : null;
+    if (channel === null) return false;
+    new Claim(this, channel, events).start();
+    return true;
+  }
+
+  /** The SAN providers that work. */
+  get started(): readonly SanProvider[] {
+    return this.#providers?.started ?? [];
   }
 
   // ---------------------------------------------------------------- observers, and the end

@@ -1,0 +1,210 @@
+/**
+ * Sockets that come from another process (DUP-24, DUP-28): a TCP handle that arrives on an IPC channel may stand for a
+ * connection on the SAN, which its sender's switch gives away to whoever asks (D12). Node gets a hybrid handle at once, in
+ * which the program's calls wait until the switch has the connection. If the sender keeps it after all, the TCP
+ * connection is used, through which the sender copies: the program notices nothing.
+ */
+import { boundAddress, peerAddress } from './address.js';
+import { newHandleResource } from './async-context.js';
+import { HybridHandle } from './handle.js';
+import { tcpSession } from './handle-claim-tcp.js';
+import type { NodeInternals } from './internals.js';
+import type { TcpHandle } from './node-shapes.js';
+import type { PatchSet } from './patch.js';
+import type { ClaimEvents, SanConnection, SanSession, SwitchPort } from './port.js';
+import type { SessionUser } from '../session/index.js';
+import { WRITE_DONE, WRITE_PENDING } from '../session/index.js';
+import { AF_INET, makeSockaddr, type SOCKADDR, WSAECONNRESET } from '../spi/index.js';
+
+/** As it is at load: a program’s fake timers, put in place later, must not stop a connection. */
+const { setImmediate } = globalThis;
+
+const PROPERTY = 'pendingHandle';
+/** Where a channel keeps what it has received. */
+const kReceived = Symbol('received');
+
+type Channel = { [kReceived]?: unknown; pendingHandle?: unknown };
+
+/**
+ * Node's channels find a handle that has come in `pendingHandle`, which native code sets. The channel of this process was
+ * made before us and has a property of its own by that name.
+ */
+export function claimArrivals(patches: PatchSet, internals: NodeInternals, port: SwitchPort): void {
+  if (port.claim === undefined) return;
+  patches.accessor(internals.Pipe.prototype, PROPERTY, {
+    get(this: Channel): unknown {
+      return this[kReceived] ?? null;
+    },
+    set(this: Channel, value: unknown): void {
+      this[kReceived] = value instanceof internals.TCP ? claim(value, port) : value;
+    },
+  });
+  const symbol = Object.getOwnPropertySymbols(process).find((key) => key.description === 'kChannelHandle');
+  const channel =
+    symbol === undefined ? undefined : (process as unknown as Record<symbol, Channel | undefined>)[symbol];
+  if (channel instanceof internals.Pipe) delete (channel as Channel).pendingHandle;
+}
+
+/** What Node is to get for a handle that has come. */
+function claim(tcp: TcpHandle, port: SwitchPort): TcpHandle | HybridHandle {
+  const claimed = new ClaimedConnection(tcp);
+  return port.claim?.(tcp, claimed) === true ? claimed.makeHandle() : tcp;
+}
+
+/** The connection as long as the switch does not have it, and the calls that wait for it. */
+class ClaimedConnection implements SanConnection, SanSession, ClaimEvents {
+  readonly provider = '';
+  readonly local: SOCKADDR;
+  readonly remote: SOCKADDR;
+  readonly peer = null;
+  readonly toSelf = false;
+  readonly id = 0;
+  readonly session = this;
+  readonly phase = 'claiming';
+  user: SessionUser | null = null;
+  readonly #tcp: TcpHandle;
+  #handle: HybridHandle | null = null;
+  #writing: readonly Uint8Array[] | null = null;
+  #reading = false;
+  #shut = false;
+  #end: 'close' | 'reset' | null = null;
+  /** The connection is lost; 0: it is not. */
+  #lost = 0;
+
+  constructor(tcp: TcpHandle) {
+    this.#tcp = tcp;
+    this.local = boundAddress(tcp) ?? NOBODY;
+    this.remote = peerAddress(tcp) ?? NOBODY;
+  }
+
+  makeHandle(): HybridHandle {
+    this.#handle = new HybridHandle(this, null, newHandleResource(), false);
+    return this.#handle;
+  }
+
+  // ---------------------------------------------------------------- what the handle asks for meanwhile
+
+  get pendingBytes(): number {
+    return total(this.#writing ?? []);
+  }
+
+  write(bytes: Uint8Array): number {
+    return this.writev([bytes]);
+  }
+
+  writev(list: readonly Uint8Array[]): number {
+    if (this.#lost !== 0) return -this.#lost;
+    this.#writing = list;
+    return WRITE_PENDING;
+  }
+
+  shutdown(): void {
+    this.#shut = true;
+    if (this.#lost !== 0) setImmediate(tellShutdown, this);
+  }
+
+  startReading(): void {
+    this.#reading = true;
+    if (this.#lost !== 0) setImmediate(tellLost, this);
+  }
+
+  stopReading(): void {
+    this.#reading = false;
+  }
+
+  close(): void {
+    this.#end ??= 'close';
+    this.user = null;
+  }
+
+  reset(): void {
+    this.#end = 'reset';
+    this.user = null;
+  }
+
+  // ---------------------------------------------------------------- how it ends
+
+  onClaimed(connection: SanConnection, unsent: readonly Uint8Array[]): void {
+    this.#tcp.close();
+    const handle = this.#handle;
+    const { session } = connection;
+    if (handle === null || this.#end !== null) {
+      const bytes = total(unsent);
+      if (this.#end === 'reset') session.reset();
+      else {
+        // What the former owner's program has written is not this one's to drop.
+        if (bytes > 0) session.writev(unsent, bytes);
+        session.close();
+      }
+      return;
+    }
+    handle.adopt(connection, true);
+    this.#proceed(session, handle, unsent);
+  }
+
+  onRelayed(): void {
+    const handle = this.#handle;
+    if (handle === null || this.#end !== null) {
+      if (this.#end === 'reset') this.#tcp.reset();
+      else this.#tcp.close();
+      return;
+    }
+    const session = tcpSession(this.#tcp);
+    handle.adopt({ ...this.#ends(), session, provider: '', peer: null, toSelf: false, id: 0 }, false);
+    this.#proceed(session, handle, []);
+  }
+
+  onLost(): void {
+    this.#tcp.close();
+    this.#lost = WSAECONNRESET;
+    if (this.#writing !== null) {
+      this.#writing = null;
+      this.user?.onWritten(WSAECONNRESET);
+    }
+    if (this.#shut) this.tellShutdown();
+    if (this.#reading) this.tellLost();
+  }
+
+  tellLost(): void {
+    if (this.#reading) this.user?.onReset(this.#lost);
+  }
+
+  tellShutdown(): void {
+    this.user?.onShutdown(this.#lost);
+  }
+
+  #ends(): Pick<SanConnection, 'local' | 'remote'> {
+    return { local: this.local, remote: this.remote };
+  }
+
+  /** What waited, on the session that is there now; `unsent` comes before it. */
+  #proceed(session: SanSession, handle: HybridHandle, unsent: readonly Uint8Array[]): void {
+    const own = this.#writing;
+    const list = own === null ? unsent : [...unsent, ...own];
+    const bytes = total(list);
+    if (bytes > 0 || own !== null) {
+      const result = session.writev(list, bytes);
+      if (own === null) {
+        if (result === WRITE_PENDING) handle.adoptWrite(list, bytes);
+      } else if (result !== WRITE_PENDING) handle.onWritten(result === WRITE_DONE ? 0 : -result);
+    }
+    if (this.#shut) session.shutdown();
+    if (this.#reading) session.startReading();
+  }
+}
+
+const NOBODY = makeSockaddr(AF_INET, '0.0.0.0', 0);
+
+function total(list: readonly Uint8Array[]): number {
+  let bytes = 0;
+  for (const { length } of list) bytes += length;
+  return bytes;
+}
+
+function tellLost(connection: ClaimedConnection): void {
+  connection.tellLost();
+}
+
+function tellShutdown(connection: ClaimedConnection): void {
+  connection.tellShutdown();
+}

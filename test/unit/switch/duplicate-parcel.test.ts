@@ -1,0 +1,113 @@
+/** What travels when a connection changes hands (DUP-8, DUP-23): whole, or refused with a reason (D5). */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { AF_INET, AF_INET6, makeProtocolInfo, makeSockaddr } from '../../../src/spi/index.js';
+import {
+  decodeHello,
+  decodeParcel,
+  encodeHello,
+  encodeParcel,
+  isRefusal,
+  type Parcel,
+  REFUSAL,
+} from '../../../src/switch/duplicate-parcel.js';
+import { OFFER } from '../session/support/wire-pair.js';
+
+const info = {
+  ...makeProtocolInfo({ ProviderId: '6B0E2C58-5A7D-4B0B-9C3E-6F1D2A84B7C1', szProtocol: 'shm', dwServiceFlags1: 0 }),
+  dwProviderReserved: 0xfedcba98,
+};
+
+function parcel(change: Partial<Parcel['state']> = {}): Parcel {
+  return {
+    info,
+    side: 'accept',
+    local: makeSockaddr(AF_INET, '127.0.0.1', 80),
+    remote: makeSockaddr(AF_INET6, 'fe80::1', 4000, 3),
+    state: {
+      initiator: false,
+      local: { ...OFFER, suspend: true },
+      peer: { ...OFFER, suspend: true, windowBytes: 1 << 20 },
+      counts: [1, -2, 3, 4, 5, 6, 7, 8, 9],
+      finSent: false,
+      finReceived: true,
+      unread: [Buffer.from('not '), Buffer.from('read')],
+      unsent: [Buffer.from('not'), Buffer.from(' sent')],
+      ...change,
+    },
+  };
+}
+
+const join = (list: readonly Uint8Array[]) => Buffer.concat(list).toString();
+
+test('a parcel says what the session was (DUP-8, DUP-23)', () => {
+  const sent = parcel();
+  const got = decodeParcel(encodeParcel(sent));
+  assert.ok(typeof got === 'object');
+  assert.equal(join(got.state.unread), 'not read');
+  assert.equal(join(got.state.unsent), 'not sent');
+  const same = { ...sent, state: { ...sent.state, unread: got.state.unread, unsent: got.state.unsent } };
+  assert.deepEqual(got, same);
+  const empty = decodeParcel(encodeParcel(parcel({ unread: [], unsent: [] })));
+  assert.ok(typeof empty === 'object');
+  assert.deepEqual([empty.state.unread, empty.state.unsent], [[], []]);
+});
+
+test('what cannot be is refused (D5)', () => {
+  const good = encodeParcel(parcel());
+  assert.equal(typeof decodeParcel(good.subarray(0, good.length - 1)), 'string');
+  assert.equal(typeof decodeParcel(Buffer.concat([good, Buffer.alloc(1)])), 'string');
+  assert.equal(typeof decodeParcel(new Uint8Array(0)), 'string');
+  assert.equal(typeof decodeParcel(Buffer.alloc(8, 255)), 'string');
+  const edited = (from: string, to: string): unknown => {
+    const text = Buffer.from(good).subarray(4).toString('latin1');
+    assert.ok(text.includes(from));
+    const end = text.indexOf('}not read');
+    const head = Buffer.from(text.slice(0, end + 1).replace(from, to), 'latin1');
+    const size = Buffer.alloc(4);
+    size.writeUInt32LE(head.length, 0);
+    return decodeParcel(Buffer.concat([size, head, Buffer.from(text.slice(end + 1), 'latin1')]));
+  };
+  assert.equal(typeof edited('"version":1', '"version":1'), 'object', 'the edit itself does no harm');
+  for (const [from, to] of [
+    ['"version":1', '"version":2'],
+    ['"side":"accept"', '"side":"both"'],
+    ['"initiator":false', '"initiator":0'],
+    ['"finSent":false', '"finSent":null'],
+    ['[1,-2,3', '[1,-2,3.5'],
+    ['[1,-2,3', '[1,3'],
+    ['"sin_port":80', '"sin_port":80000'],
+    ['"sa_family":2', '"sa_family":7'],
+    ['"dwProviderReserved":4275878552', '"dwProviderReserved":0'],
+    ['"ours":"53444e31', '"ours":"00000000'],
+    ['"unread":8', '"unread":-8'],
+    ['"unread":8,"unsent":8', '"unread":7,"unsent":8'],
+  ] as const) {
+    assert.equal(typeof edited(from, to), 'string', to);
+  }
+});
+
+test('nothing that a peer may send makes it throw (D5)', () => {
+  const good = encodeParcel(parcel());
+  fc.assert(
+    fc.property(fc.nat(good.length - 1), fc.nat(255), fc.uint8Array({ maxLength: 300 }), (at, value, any) => {
+      const bent = Uint8Array.from(good);
+      bent[at] = value;
+      for (const bytes of [bent, any]) {
+        decodeParcel(bytes);
+        decodeHello(bytes);
+      }
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test('the claimer says which providers it has; a refusal is neither', () => {
+  assert.deepEqual(decodeHello(encodeHello({ providers: ['a', 'b'] })), { providers: ['a', 'b'] });
+  assert.equal(decodeHello(Buffer.from('{"version":1,"providers":[1]}')), null);
+  assert.equal(decodeHello(Buffer.from('{"version":2,"providers":[]}')), null);
+  assert.equal(decodeHello(REFUSAL), null);
+  assert.ok(isRefusal(REFUSAL));
+  assert.equal(isRefusal(encodeParcel(parcel())), false);
+});
