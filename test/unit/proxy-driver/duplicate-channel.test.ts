@@ -40,7 +40,7 @@ async function meet(fd: number) {
   const claimer = transport.claim(fd);
   assert.ok(claimer);
   await until(() => channels.length === 1, 'the claim');
-  return { owner: channels[0]!, claimer, offer };
+  return { owner: channels[0], claimer, offer };
 }
 
 function record(channel: DuplicateChannel) {
@@ -134,7 +134,7 @@ test('nonsense ends the talk and nothing else (D5)', async () => {
       () => undefined,
     );
     await until(() => channels.length === 1, 'the claim');
-    const log = record(channels[0]!);
+    const log = record(channels[0]);
     addon.linkSend(link, packet, -1);
     await until(() => log.closed === 1, 'the end');
     assert.deepEqual(log.messages, []);
