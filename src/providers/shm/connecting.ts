@@ -4,8 +4,10 @@ import {
   AF_INET6,
   FD_CONNECT_BIT,
   type LPWSPCONNECT,
+  type Out,
   type SOCKADDR,
   sockaddrLength,
+  type WSABUF,
   WSAEACCES,
   WSAEADDRNOTAVAIL,
   WSAEALREADY,
@@ -56,11 +58,7 @@ const NONE_TRIED: readonly Link[] = [];
 const answer = new BigUint64Array(4);
 
 /** The listener that TCP would reach, as the kernel says (D4): its cookie and its owner's uid. */
-function translate(
-  state: ShmState,
-  local: SOCKADDR,
-  remote: SOCKADDR,
-): { cookie: bigint; uid: number } | ConnectFailure {
+function translate(state: ShmState, local: SOCKADDR, remote: SOCKADDR): NativeListener | ConnectFailure {
   const family = remote.sa_family === AF_INET6 ? 6 : 4;
   const status = state.addon.diag(family, remote.sin_addr, remote.sin_port, local.sin_addr, local.sin_port, answer);
   if (status === ENOENT) return 'no-listener';
@@ -80,21 +78,40 @@ export function makeConnect(state: ShmState): LPWSPCONNECT {
     if (isIP(name.sin_addr) === 0 || name.sin_port < 1 || name.sin_port > 65535) return failed(lpErrno, WSAEFAULT);
     if (lpCallerData !== null && lpCallerData.len > CONNECT_DATA_BYTES_MAX) return failed(lpErrno, WSAEINVAL);
     const listener = translate(state, socket.local, name);
-    const link = typeof listener === 'string' ? listener : state.links.toListener(listener.cookie, listener.uid);
-    if (typeof link === 'string' || typeof listener === 'string') {
-      socket.detail = typeof link === 'string' ? link : 'link-failed';
-      return failed(lpErrno, CODE_OF[socket.detail as ConnectFailure]);
-    }
-    socket.remote = { ...name };
-    socket.nativeAddress = listener.cookie;
-    socket.callerData = lpCallerData === null ? EMPTY : lpCallerData.buf.slice(0, lpCallerData.len);
-    socket.calleeData = lpCalleeData;
-    socket.tried = NONE_TRIED;
-    socket.state = 'connecting';
-    ask(state, socket, link);
-    // Whatever has been found out by now is told by the event, as for any nonblocking connect (CONN-5, CONN-6).
-    return failed(lpErrno, WSAEWOULDBLOCK);
+    return connectTo(state, socket, name, listener, lpCallerData, lpCalleeData, lpErrno);
   };
+}
+
+/** The native address of a listener, and the user that it must belong to (D4, D5). */
+export interface NativeListener {
+  readonly cookie: bigint;
+  readonly uid: number;
+}
+
+/** The rest of WSPConnect, once it is known whom to ask, or why nobody. `name`: what the socket's peer is to be called. */
+export function connectTo(
+  state: ShmState,
+  socket: ShmSocket,
+  name: SOCKADDR,
+  listener: NativeListener | ConnectFailure,
+  lpCallerData: WSABUF | null,
+  lpCalleeData: WSABUF | null,
+  lpErrno: Out<number>,
+): number {
+  const link = typeof listener === 'string' ? listener : state.links.toListener(listener.cookie, listener.uid);
+  if (typeof link === 'string' || typeof listener === 'string') {
+    socket.detail = typeof link === 'string' ? link : 'link-failed';
+    return failed(lpErrno, CODE_OF[socket.detail as ConnectFailure]);
+  }
+  socket.remote = { ...name };
+  socket.nativeAddress = listener.cookie;
+  socket.callerData = lpCallerData === null ? EMPTY : lpCallerData.buf.slice(0, lpCallerData.len);
+  socket.calleeData = lpCalleeData;
+  socket.tried = NONE_TRIED;
+  socket.state = 'connecting';
+  ask(state, socket, link);
+  // Whatever has been found out by now is told by the event, as for any nonblocking connect (CONN-5, CONN-6).
+  return failed(lpErrno, WSAEWOULDBLOCK);
 }
 
 /** Asks over this link, now or when it is open. */

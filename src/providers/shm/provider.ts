@@ -39,6 +39,7 @@ import {
   WSAEINVAL,
   WSAENOPROTOOPT,
   WSAEOPNOTSUPP,
+  WSAEPROCLIM,
   WSAEPROTONOSUPPORT,
   WSAEPROTOTYPE,
   WSANOTINITIALISED,
@@ -60,6 +61,7 @@ import {
   XP1_MESSAGE_ORIENTED,
 } from '../../spi/index.js';
 import { makeConnect } from './connecting.js';
+import { AF_SD_SHM, fillDirectTable, SOCKADDR_SD_SHM_SIZE } from './direct.js';
 import { attach, makeDuplicate } from './duplicate.js';
 import { ANNOUNCEMENT_PREFIX } from '../../proxy-driver/index.js';
 import { LinkTable } from './link-setup.js';
@@ -84,20 +86,26 @@ import {
 /** ProviderId of the shm provider in the catalog (SP-18). */
 export const SHM_PROVIDER_ID = '6B0E2C58-5A7D-4B0B-9C3E-6F1D2A84B7C1';
 
+const SERVICE_FLAGS =
+  XP1_GUARANTEED_DELIVERY | XP1_GUARANTEED_ORDER | XP1_MESSAGE_ORIENTED | XP1_GRACEFUL_CLOSE | XP1_CONNECT_DATA;
+
 /** Makes the provider for this isolate. */
 export function createShmProvider(options: ShmOptions): ProviderModule {
   const state = new ShmState(options);
   const protocolInfo = makeProtocolInfo({
     ProviderId: SHM_PROVIDER_ID,
     szProtocol: 'shm',
-    dwServiceFlags1:
-      XP1_GUARANTEED_DELIVERY | XP1_GUARANTEED_ORDER | XP1_MESSAGE_ORIENTED | XP1_GRACEFUL_CLOSE | XP1_CONNECT_DATA,
+    dwServiceFlags1: SERVICE_FLAGS,
   });
   return {
     protocolInfo,
-    WSPStartupEx(wVersionRequested, lpWSPData, _lpProtocolInfo, UpcallTable, lpProcTable) {
+    WSPStartupEx(wVersionRequested, lpWSPData, lpProtocolInfo, UpcallTable, lpProcTable) {
       if (LOBYTE(wVersionRequested) * 256 + HIBYTE(wVersionRequested) < 0x0202) return WSAVERNOTSUPPORTED; // OBS-3
       if (!isObject(lpWSPData) || !isObject(UpcallTable) || !isObject(lpProcTable)) return WSAEFAULT; // SP-5
+      // SP-3: the switch passes TCP/IP's protocol information (SW-12), a program that loads the provider itself ours.
+      const direct = lpProtocolInfo.ProviderId === SHM_PROVIDER_ID;
+      if (state.starts > 0 && state.direct !== direct) return WSAEPROCLIM;
+      state.direct = direct;
       if (state.starts === 0) {
         state.upcalls = UpcallTable;
         // Opens the descriptor that this is asked by, now: later the last free one must be left to the program's socket.
@@ -111,9 +119,23 @@ export function createShmProvider(options: ShmOptions): ProviderModule {
       lpWSPData.wHighVersion = WINSOCK_VERSION_2_2;
       lpWSPData.szDescription = 'Sockets Direct shared memory provider';
       fillTable(state, protocolInfo, lpProcTable);
+      if (direct) fillDirectTable(state, lpProcTable);
       return 0;
     },
   };
+}
+
+/** What the provider says of itself to programs that load it: its native family, and it is not hidden (SP-16, SP-17). */
+export function directProtocolInfo(): WSAPROTOCOL_INFOW {
+  return makeProtocolInfo({
+    ProviderId: SHM_PROVIDER_ID,
+    szProtocol: 'shm',
+    dwServiceFlags1: SERVICE_FLAGS,
+    dwProviderFlags: 0,
+    iAddressFamily: AF_SD_SHM,
+    iMaxSockAddr: SOCKADDR_SD_SHM_SIZE,
+    iMinSockAddr: SOCKADDR_SD_SHM_SIZE,
+  });
 }
 
 function fillTable(state: ShmState, info: WSAPROTOCOL_INFOW, table: WSPPROC_TABLE): void {

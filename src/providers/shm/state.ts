@@ -25,6 +25,8 @@ export class ShmState {
   readonly addon: Addon;
   /** Starts not yet paired with a cleanup (SP-11). */
   starts = 0;
+  /** Started by a program itself, not by the switch (SP-3). */
+  direct = false;
   upcalls!: WSPUPCALLTABLEEX;
   links!: LinkTable;
   readonly memory = new MemoryTable();

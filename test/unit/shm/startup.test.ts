@@ -21,7 +21,7 @@ import {
   WSAVERNOTSUPPORTED,
   WSPDESCRIPTION_LEN,
 } from '../../../src/spi/index.js';
-import { driver } from './support/mini-switch.js';
+import { driver, TCPIP } from './support/mini-switch.js';
 
 after(() => driver.unload());
 
@@ -37,7 +37,7 @@ describe('WSPStartupEx', () => {
     lpWPUQuerySocketHandleContext: () => 0,
     lpWPUCompleteOverlappedRequest: (_s, overlapped, error, bytes) => (finishOverlapped(overlapped, error, bytes), 0),
   });
-  const info = provider.protocolInfo;
+  const info = TCPIP;
 
   test('wants version 2.2: the low byte is the major one (SP-5, OBS-3)', () => {
     const start = (version: number) =>

@@ -20,6 +20,7 @@ import {
   FD_CONNECT_BIT,
   finishOverlapped,
   IPPROTO_TCP,
+  makeProtocolInfo,
   makeSockaddr,
   type MessageReceiver,
   type Out,
@@ -46,6 +47,9 @@ interface MiniOptions {
   readonly ringBytes?: number;
   readonly rdma?: 'auto' | 'off';
 }
+
+/** What the switch passes: TCP/IP's protocol information, not the provider's own (SW-12). */
+export const TCPIP = makeProtocolInfo({ ProviderId: 'E70F1AA0-AB8B-11CF-8CA3-00805F48A192', szProtocol: 'TCP/IP' });
 
 export class MiniSwitch {
   readonly proc = createProcTable();
@@ -81,8 +85,7 @@ export class MiniSwitch {
         return 0;
       },
     });
-    const info = provider.protocolInfo;
-    assert.equal(provider.WSPStartupEx(WINSOCK_VERSION_2_2, createWspData(), info, upcalls, this.proc), 0);
+    assert.equal(provider.WSPStartupEx(WINSOCK_VERSION_2_2, createWspData(), TCPIP, upcalls, this.proc), 0);
     const pointer: Out<unknown> = { value: null };
     const bytes = { value: 0 };
     const code = SIO_GET_EXTENSION_FUNCTION_POINTER;
