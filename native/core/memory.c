@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -22,6 +23,12 @@
 #define F_SEAL_SEAL 0x0001
 #define F_SEAL_SHRINK 0x0002
 #define F_SEAL_GROW 0x0004
+#endif
+#ifndef MLOCK_ONFAULT
+#define MLOCK_ONFAULT 1U
+#endif
+#ifndef SYS_mlock2
+#define SYS_mlock2 (-1) /* no such call */
 #endif
 #define HUGETLBFS_MAGIC_NUMBER 0x958458f6UL
 
@@ -69,6 +76,14 @@ int sd_memory_map(int fd, uint64_t bytes, void **memory) {
 }
 
 int sd_memory_unmap(void *memory, uint64_t bytes) { return munmap(memory, (size_t)bytes) == 0 ? 0 : -errno; }
+
+int sd_memory_lock(void *memory, uint64_t bytes, uint64_t locked) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_MEMLOCK, &limit) != 0) return -errno;
+  if (limit.rlim_cur == 0) return -EPERM;
+  if (limit.rlim_cur != RLIM_INFINITY && locked + bytes > limit.rlim_cur / 2) return -ENOMEM;
+  return syscall(SYS_mlock2, memory, (size_t)bytes, MLOCK_ONFAULT) == 0 ? 0 : -errno;
+}
 
 void sd_memory_keep_freed(void) {
 #ifdef __GLIBC__

@@ -36,6 +36,20 @@ static napi_value memory_release(napi_env env, napi_callback_info info) {
   return sd_give_int(env, sd_region_release(isolate, arguments[0]));
 }
 
+static napi_value memory_lock(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  sd_isolate *isolate = sd_arguments(env, info, 1, arguments);
+  if (isolate == NULL) return NULL;
+  sd_region *region = sd_region_of(isolate, arguments[0]);
+  if (region == NULL || !region->mapped) return sd_give_int(env, -EINVAL);
+  uint64_t locked = 0;
+  for (const sd_region *other = isolate->regions; other != NULL; other = other->next)
+    if (other->locked && other->memory != NULL) locked += other->bytes;
+  int error = region->locked ? 0 : sd_memory_lock(region->memory, region->bytes, locked);
+  region->locked = error == 0;
+  return sd_give_int(env, error);
+}
+
 static napi_value descriptor_close(napi_env env, napi_callback_info info) {
   napi_value arguments[1];
   int32_t fd;
@@ -46,6 +60,7 @@ static napi_value descriptor_close(napi_env env, napi_callback_info info) {
 napi_status sd_memory_exports(sd_isolate *isolate, napi_value exports) {
   static const sd_function functions[] = {{"allocate", memory_allocate},
                                           {"map", memory_map},
+                                          {"lock", memory_lock},
                                           {"release", memory_release},
                                           {"close", descriptor_close}};
   return sd_define(isolate, exports, functions, sizeof functions / sizeof functions[0]);

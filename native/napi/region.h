@@ -21,6 +21,7 @@ typedef struct sd_region {
   void *memory; /* NULL once it is gone */
   size_t bytes;
   bool mapped;   /* munmap, else free */
+  bool locked;   /* in memory, until it is unmapped */
   bool released; /* by JavaScript */
   bool held;     /* its ArrayBuffer has not been finalized */
   unsigned users;

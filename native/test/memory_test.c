@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -90,7 +91,45 @@ static void huge_pages_are_refused(void) {
   close(fd);
 }
 
+static long locked_kilobytes(void) {
+  char line[256];
+  long found = -1;
+  FILE *status = fopen("/proc/self/status", "r");
+  while (status != NULL && fgets(line, sizeof line, status) != NULL)
+    if (sscanf(line, "VmLck: %ld", &found) == 1) break;
+  fclose(status);
+  return found;
+}
+
+static void pages_are_locked_within_half_the_limit(void) {
+  struct rlimit before, now;
+  void *memory;
+  CHECK_EQUAL(getrlimit(RLIMIT_MEMLOCK, &before), 0);
+  if (before.rlim_max < 4 * BYTES) {
+    printf("skip locking: the limit is too low\n");
+    return;
+  }
+  int fd = sd_memory_allocate(BYTES);
+  CHECK_EQUAL(sd_memory_map(fd, BYTES, &memory), 0);
+  close(fd);
+  now = before;
+  now.rlim_cur = 4 * BYTES;
+  CHECK_EQUAL(setrlimit(RLIMIT_MEMLOCK, &now), 0);
+  long locked = locked_kilobytes();
+  CHECK_EQUAL(sd_memory_lock(memory, BYTES, BYTES + 1), -ENOMEM);
+  CHECK_EQUAL(locked_kilobytes(), locked);
+  CHECK_EQUAL(sd_memory_lock(memory, BYTES, BYTES), 0);
+  CHECK_EQUAL(locked_kilobytes(), locked + BYTES / 1024);
+  CHECK_EQUAL(sd_memory_unmap(memory, BYTES), 0);
+  CHECK_EQUAL(locked_kilobytes(), locked);
+  now.rlim_cur = 0;
+  CHECK_EQUAL(setrlimit(RLIMIT_MEMLOCK, &now), 0);
+  CHECK_EQUAL(sd_memory_lock(memory, BYTES, 0), -EPERM);
+  CHECK_EQUAL(setrlimit(RLIMIT_MEMLOCK, &before), 0);
+}
+
 void test_memory(void) {
+  pages_are_locked_within_half_the_limit();
   own_memory_is_sealed();
   every_seal_is_needed();
   others_are_refused();

@@ -28,6 +28,10 @@ export interface LinkMessage {
   readonly peerUid: number;
   /** On close: why, in words; null for an orderly end. */
   readonly error: string | null;
+  /** On open: why the other's memory cannot be reached directly, so that all data are copied twice; null if it can. */
+  readonly copying: string | null;
+  /** On open: whether the link's memory is locked, so that it is never swapped out. */
+  readonly locked: boolean;
 }
 
 /** A listener began or ended to serve a SAN beside TCP; `tcp`: it serves TCP alone, for this reason. */

@@ -31,8 +31,9 @@ function renderError(message: unknown): string {
 }
 
 function renderLink(message: unknown): string {
-  const { event, link, provider, peerPid, peerUid, error } = message as LinkMessage;
-  return `link ${event} ${provider}#${link} pid ${peerPid} uid ${peerUid}${error === null ? '' : `: ${error}`}`;
+  const { event, link, provider, peerPid, peerUid, error, copying } = message as LinkMessage;
+  const why = error ?? (copying === null ? null : `data are copied twice: ${copying}`);
+  return `link ${event} ${provider}#${link} pid ${peerPid} uid ${peerUid}${why === null ? '' : `: ${why}`}`;
 }
 
 function renderListener(message: unknown): string {

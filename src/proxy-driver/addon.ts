@@ -59,6 +59,11 @@ export interface MemoryAddon {
    * pages (-EMEDIUMTYPE). The descriptor stays the caller's. The buffer must be given to {@link release}.
    */
   map(fd: number, bytes: number): ArrayBuffer | number;
+  /**
+   * Keeps the pages of mapped memory from being swapped out, each from when it is first touched, until it is released.
+   * 0 or -errno: -ENOMEM it would be more than half of what this process may lock, -EPERM it may lock nothing.
+   */
+  lock(memory: ArrayBuffer): number;
   /** Detaches the buffer and unmaps, once no link uses it. 0; -EINVAL if it is not ours or was released before. */
   release(memory: ArrayBuffer): number;
   /** Closes a descriptor. 0 or -errno. */

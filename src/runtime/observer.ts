@@ -57,14 +57,15 @@ export class Observer implements RouteObserver {
   // ---------------------------------------------------------------- the shm provider's links
 
   onLink(event: ShmEvent): void {
-    const { type, link, pid, uid, detail } = event;
+    const { type, link, pid, uid, detail, refusal = '', locked = false } = event;
     if (type === 'link-open') this.#counters.linkOpened();
     if (type === 'link-closed' || type === 'link-failed') this.#counters.linkClosed(type === 'link-failed');
     if (type === 'link-failed' || type === 'link-refused') this.failed('shm', type, `process ${pid}: ${detail}`);
     if (!channels.link.hasSubscribers || type === 'link-refused') return;
     const error = detail === '' ? null : detail;
     const kind = type === 'link-open' ? 'open' : 'close';
-    channels.link.publish({ event: kind, link, provider: 'shm', peerPid: pid, peerUid: uid, error });
+    const more = { copying: refusal === '' ? null : refusal, locked };
+    channels.link.publish({ event: kind, link, provider: 'shm', peerPid: pid, peerUid: uid, error, ...more });
   }
 
   /** The switch's own events; connections come by the route table, which knows those that never reach the switch too. */

@@ -234,7 +234,8 @@ export class LinkTable {
     this.#timers.delete(link);
     link.unattached = null;
     link.unanswered = false;
-    this.options.onEvent?.({ type: 'link-open', link: link.id, pid: link.pid, uid: link.uid, detail: '' });
+    const { id, pid, uid, locked } = link;
+    this.options.onEvent?.({ type: 'link-open', link: id, pid, uid, detail: '', refusal: link.reach.refusal, locked });
     const waiters = this.#waiters.get(link) ?? [];
     this.#waiters.delete(link);
     const key = keyOf(link);

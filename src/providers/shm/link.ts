@@ -79,6 +79,8 @@ export class Link {
   /** What of the peer's memory we can reach by ourselves, and the peer of ours. */
   reach: Reach = OUT_OF_REACH;
   access: AccessTable | null = null;
+  /** Whether the link's memory is kept from being swapped out (SP-15). */
+  locked = false;
   readonly #host: LinkHost;
   #memory: ArrayBuffer | null = null;
   #layout!: LinkLayout;
@@ -124,6 +126,7 @@ export class Link {
     this.#ownConsumed = layout.consumedOffset[sending] >> 2;
     this.#peerConsumed = layout.consumedOffset[receiving] >> 2;
     this.access = new AccessTable(this.#host.addon, this.id, memory, this.role);
+    this.locked = this.#host.addon.lock(memory) === 0;
     this.open = true;
   }
 

@@ -23,4 +23,7 @@ export interface ShmEvent {
   readonly uid: number;
   /** What was wrong, in words; empty if nothing was. */
   readonly detail: string;
+  /** Of a link that is open: why the peer's memory cannot be reached, in words (D9); and whether its own is locked. */
+  readonly refusal?: string;
+  readonly locked?: boolean;
 }

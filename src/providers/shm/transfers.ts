@@ -27,8 +27,6 @@ const { setImmediate } = globalThis;
 
 /** Most bytes copied in one turn of the event loop: a tenth of a millisecond, or so. */
 export const TURN_BYTES = 1024 * 1024;
-/** What is copied by all of them together when the process exits, and no turn follows (D7). */
-const EXIT_BYTES = 64 * 1024 * 1024;
 
 /** What the addon's errors mean to the switch. */
 const CODE_OF: Readonly<Record<number, number>> = {
@@ -140,14 +138,14 @@ export class Transfers {
     while (this.#left > 0) {
       const socket = this.#ready.shift();
       if (socket === undefined) return;
-      this.#work(socket, false);
+      this.#work(socket);
       if (this.isFenced(socket)) this.#ready.push(socket);
     }
     if (this.#ready.length > 0) this.#schedule();
   }
 
   /** What is first on a socket, and the records behind it. */
-  #work(socket: ShmSocket, exiting: boolean): void {
+  #work(socket: ShmSocket): void {
     const { waiting } = transfersOf(socket);
     const first = waiting.at(0);
     if (first instanceof Transfer) {
@@ -158,7 +156,7 @@ export class Transfers {
     }
     for (let next = waiting.at(0); next !== undefined && !(next instanceof Transfer); next = waiting.at(0)) {
       waiting.shift();
-      this.#send(socket, next, exiting);
+      this.#send(socket, next, false);
     }
   }
 
@@ -246,21 +244,13 @@ export class Transfers {
   }
 
   /**
-   * The process exits, no turn follows, and nobody is told anything (D7): what was to be written to peers is written, so
-   * that what is sent behind it is true, or else nothing is sent behind it; reads end.
+   * The process exits, no turn follows, and nobody is told anything (D7): what waits behind transfers is sent, in order. The
+   * transfers end: the switch, which never heard that they were done, sends in messages what it still owes.
    */
   endAll(): void {
-    this.#left = EXIT_BYTES;
     for (const socket of this.#ready.splice(0)) {
-      const { waiting } = transfersOf(socket);
-      for (let first = waiting.at(0); first !== undefined; first = waiting.at(0)) {
-        if (!(first instanceof Transfer)) this.#work(socket, true);
-        else {
-          waiting.shift();
-          if (!first.writing) continue;
-          this.#copy(first);
-          if (first.done < first.bytes) waiting.length = 0;
-        }
+      for (const work of transfersOf(socket).waiting.splice(0)) {
+        if (!(work instanceof Transfer)) this.#send(socket, work, true);
       }
     }
   }

@@ -7,13 +7,27 @@ import { Counters, channels, formatEndpoint, startLog } from '../../../src/obser
 const local = { address: '127.0.0.1', port: 40000 };
 const remote = { address: '::1', port: 80 };
 
+const own = { copying: null, locked: false };
+
 function publishOneOfEach(): void {
   channels.route.publish({
     ...{ id: 7, side: 'connect', carrier: 'tcp', provider: null, reason: 'no-companion', local, remote },
   });
   channels.route.publish({ id: 8, side: 'accept', carrier: 'san', provider: 'shm', reason: null, local: null, remote });
-  channels.link.publish({ event: 'open', link: 1, provider: 'shm', peerPid: 5, peerUid: 0, error: null });
-  channels.link.publish({ event: 'close', link: 1, provider: 'shm', peerPid: 5, peerUid: 0, error: 'bad record' });
+  channels.link.publish({ event: 'open', link: 1, provider: 'shm', peerPid: 5, peerUid: 0, error: null, ...own });
+  channels.link.publish({
+    ...{ event: 'open', link: 2, provider: 'shm', peerPid: 5, peerUid: 0, error: null, locked: true },
+    copying: 'the system does not permit it',
+  });
+  channels.link.publish({
+    event: 'close',
+    link: 1,
+    provider: 'shm',
+    peerPid: 5,
+    peerUid: 0,
+    error: 'bad record',
+    ...own,
+  });
   channels.listener.publish({ event: 'tcp', id: 2, local: remote, provider: null, reason: 'excluded' });
   channels.error.publish({ component: 'shm', code: 'EMFILE', message: 'no descriptor left' });
 }
@@ -22,6 +36,7 @@ const LINES = [
   'route connect #7 127.0.0.1:40000 > [::1]:80 tcp (no-companion)',
   'route accept #8 - > [::1]:80 shm',
   'link open shm#1 pid 5 uid 0',
+  'link open shm#2 pid 5 uid 0: data are copied twice: the system does not permit it',
   'link close shm#1 pid 5 uid 0: bad record',
   'listener tcp #2 [::1]:80 tcp (excluded)',
   'error shm EMFILE: no descriptor left',
@@ -48,7 +63,7 @@ describe('channels', () => {
 });
 
 describe('the debug log', () => {
-  const shown = { off: [], error: [5], info: [2, 3, 4, 5], debug: [0, 1, 2, 3, 4, 5] } as const;
+  const shown = { off: [], error: [6], info: [2, 3, 4, 5, 6], debug: [0, 1, 2, 3, 4, 5, 6] } as const;
   for (const level of ['off', 'error', 'info', 'debug'] as const) {
     test(`at level ${level} shows ${shown[level].length} of ${LINES.length} events`, () => {
       const lines: string[] = [];

@@ -1,6 +1,7 @@
 // The owner's side of the access table against a peer that writes into it what it likes: what is held, for how long, and
 // that nothing of ours is touched because of it.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
@@ -161,6 +162,28 @@ describe('a peer that scribbles over the tables (D5)', () => {
     }
     assert.ok(around.subarray(0, 1000).every((byte) => byte === 0xaa));
     assert.ok(around.subarray(2000).every((byte) => byte === 0xaa));
+  });
+});
+
+describe('the memory of a link', () => {
+  it('is locked as far as half of what the process may lock allows, and says so (SP-15)', async () => {
+    const text = /Max locked memory\s+(\w+)/.exec(readFileSync('/proc/self/limits', 'utf8'))![1];
+    const limit = text === 'unlimited' ? Infinity : Number(text);
+    for (const ringBytes of [64 * 1024, 4 * 1024 * 1024]) {
+      const sw = new MiniSwitch({ ringBytes });
+      const { tcp, port } = await sw.listen(() => undefined);
+      open.push(tcp);
+      await sw.connect(port);
+      const locked = sw.events.filter(({ type }) => type === 'link-open').map((event) => event.locked);
+      assert.equal(locked.length, 2, 'both ends');
+      // Whatever the other tests of this file hold is little beside the large ones.
+      if (2 * ringBytes > limit / 2) assert.deepEqual(locked, [false, false]);
+      else if (limit === Infinity) assert.deepEqual(locked, [true, true]);
+      const status = readFileSync('/proc/self/status', 'utf8');
+      const total = Number(/VmLck:\s+(\d+)/.exec(status)![1]) * 1024;
+      assert.ok(total <= limit / 2, `${total} bytes are locked`);
+      if (limit >= 1 << 23) assert.ok(total > 0, 'and some are');
+    }
   });
 });
 

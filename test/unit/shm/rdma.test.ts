@@ -284,6 +284,26 @@ describe('WSPRdmaWrite without the peer’s help', () => {
   });
 });
 
+describe('a process that exits (D7)', () => {
+  it('ends what it was reading and writing, and sends what waited behind, in order', async () => {
+    const { sw, other, s, peer, here, there } = await pair();
+    const seen = other.record(peer);
+    const source = there.exposed(peer, Buffer.alloc(3_000_000), MEM_READ);
+    const target = there.exposed(peer, Buffer.alloc(3_000_000), MEM_WRITE);
+    here.read(s, source, 0, here.part(s, Buffer.alloc(3_000_000)));
+    assert.equal(sw.send(s, Buffer.from('one'), createOverlapped()), WSA_IO_PENDING);
+    here.write(s, target, 0, here.part(s, Buffer.alloc(3_000_000), MEM_READ));
+    assert.equal(sw.send(s, Buffer.from('two'), createOverlapped()), WSA_IO_PENDING);
+    const told = sw.completed.length;
+    sw.owned.SdpBeginExit();
+    assert.equal(sw.send(s, Buffer.from('three')), 0, 'nothing waits any more');
+    sw.owned.SdpEndExit();
+    assert.equal(sw.completed.length, told, 'nobody is told');
+    await until(() => seen.messages.length === 3, 'what was sent');
+    assert.equal(seen.messages.join(), 'one,two,three');
+  });
+});
+
 describe('registered memory', () => {
   it('counts what is registered again, on this socket and on others (MEM-6, MEM-13, MEM-14, MEM-15)', async () => {
     const { sw, s, here, port, accepted } = await connected();
