@@ -15,6 +15,10 @@ const MIB = 1024 * KIB;
 export const LOG_LEVELS = ['off', 'error', 'info', 'debug'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+/** How large writes travel: as the provider prefers, or always in one way (D7). */
+export const TRANSFER_MODES = ['auto', 'pull', 'push', 'copy'] as const;
+export type TransferMode = (typeof TRANSFER_MODES)[number];
+
 /** SAN service providers that come with the package. */
 export const BUILT_IN_PROVIDERS: readonly string[] = ['shm'];
 
@@ -35,6 +39,8 @@ export interface Config {
   readonly spinLimitMicroseconds: number;
   readonly windowBytes: number;
   readonly ringBytes: number;
+  readonly transfer: TransferMode;
+  readonly transferThresholdBytes: number;
   readonly connectTimeoutMilliseconds: number;
   readonly exitFlushBytes: number;
   readonly log: LogLevel;
@@ -128,6 +134,17 @@ export const SETTINGS: { readonly [Name in SettingName]: Setting<Config[Name]> }
     default: 2 * MIB,
     meaning:
       'Shared memory per direction of a link (a pair of processes or threads), however many connections it carries.',
+  },
+  transfer: {
+    value: oneOf(TRANSFER_MODES),
+    default: 'auto',
+    meaning:
+      'How writes above the threshold travel: `pull`, the receiver reads them out of the sender’s memory; `push`, the sender writes them into the receiver’s; `copy`, in messages like all others; `auto`, as the provider prefers. What one side does not offer is not used: `ss` shows what is.',
+  },
+  transferThresholdBytes: {
+    value: bytes(0, 1024 * MIB),
+    default: 0,
+    meaning: 'Writes of more bytes than this are pulled or pushed. 0: the provider’s own preference.',
   },
   connectTimeoutMilliseconds: {
     value: integer(1, 10000),

@@ -15,6 +15,9 @@ export function tcpSession(tcp: TcpHandle): SanSession {
 class TcpSession implements SanSession {
   user: SessionUser | null = null;
   readonly phase = 'relayed';
+  readonly transfer = 'copy';
+  readonly lending = false;
+  onBuffersReturned: (() => void) | null = null;
   readonly #socket: Socket;
 
   constructor(tcp: TcpHandle) {

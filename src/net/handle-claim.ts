@@ -61,6 +61,9 @@ class ClaimedConnection implements SanConnection, SanSession, ClaimEvents {
   readonly id = 0;
   readonly session = this;
   readonly phase = 'claiming';
+  readonly transfer = 'copy';
+  readonly lending = false;
+  onBuffersReturned: (() => void) | null = null;
   user: SessionUser | null = null;
   readonly #tcp: TcpHandle;
   #handle: HybridHandle | null = null;

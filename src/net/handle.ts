@@ -271,5 +271,16 @@ export function completeHybridPrototype(): void {
 }
 
 function finishClose(handle: HybridHandle): void {
-  handle.finishClose();
+  const { session } = handle;
+  if (!session.lending) {
+    handle.finishClose();
+    return;
+  }
+  // The program takes the end of its write for leave to use the buffer again, and the peer may be reading it (BLOCK-5).
+  const { hold } = handleEnvironment();
+  hold(1);
+  session.onBuffersReturned = () => {
+    hold(-1);
+    setImmediate(finishClose, handle);
+  };
 }

@@ -2,7 +2,7 @@
  * What this folder needs of the switch, as interfaces: the composition root adapts `src/switch` to them, tests put a
  * stand-in there. Handles go down as they are; turning one into the TCP/IP provider's descriptor is the adapter's work.
  */
-import type { SessionUser } from '../session/index.js';
+import type { SessionUser, TransferWay } from '../session/index.js';
 import type { SOCKADDR } from '../spi/index.js';
 import type { KnownReason, RouteReason } from '../switch/reasons.js';
 import type { NodeAddress, TcpHandle } from './node-shapes.js';
@@ -21,6 +21,14 @@ export interface SanSession {
   readonly phase: string;
   /** The pending write's bytes that are not sent yet. */
   readonly pendingBytes: number;
+  /** How this end's large writes travel (D7). */
+  readonly transfer: TransferWay;
+  /**
+   * After `close()`: the peer may still be reading a buffer of a write that was pending. `onBuffersReturned` follows, once;
+   * until then the program must not be told that the write is over (BLOCK-5).
+   */
+  readonly lending: boolean;
+  onBuffersReturned: (() => void) | null;
   /** One buffer: `WRITE_DONE`, `WRITE_PENDING` (then `onWritten` follows), or a negative WSA code. */
   write(bytes: Uint8Array): number;
   /** Several buffers, `totalBytes` in all; results as of `write`. */

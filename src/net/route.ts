@@ -5,6 +5,7 @@
 import type { SOCKADDR } from '../spi/index.js';
 import type { RouteReason } from '../switch/reasons.js';
 import { boundAddress, peerAddress } from './address.js';
+import type { TransferWay } from '../session/index.js';
 import { BaseHandle } from './handle-base.js';
 import type { NodeInternals } from './internals.js';
 import type { OwnerSocket, TcpHandle } from './node-shapes.js';
@@ -21,6 +22,8 @@ export interface Route {
   readonly local: SOCKADDR | null;
   readonly remote: SOCKADDR | null;
   readonly peer: SanPeer | null;
+  /** How this end's large writes travel on the SAN (D7); null on TCP. */
+  readonly transfer: TransferWay | null;
 }
 
 /** Which end of the connection this process is. */
@@ -220,12 +223,12 @@ function roleOf(handle: BaseHandle): Role {
   return handle.tcp === null ? 'accept' : 'connect';
 }
 
-function sanRoute({ provider, local, remote, peer }: SanConnection): Route {
-  return { carrier: 'san', provider, reason: null, local, remote, peer };
+function sanRoute({ provider, local, remote, peer, session }: SanConnection): Route {
+  return { carrier: 'san', provider, reason: null, local, remote, peer, transfer: session.transfer };
 }
 
 function tcpRoute({ reason }: TcpRecord, handle: TcpHandle | null): Route {
   const local = handle === null ? null : boundAddress(handle);
   const remote = handle === null ? null : peerAddress(handle);
-  return { carrier: 'tcp', provider: null, reason, local, remote, peer: null };
+  return { carrier: 'tcp', provider: null, reason, local, remote, peer: null, transfer: null };
 }

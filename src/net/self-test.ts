@@ -42,6 +42,9 @@ class RecordedSession implements SanSession {
   user: SessionUser | null = null;
   readonly phase = 'established';
   readonly pendingBytes = 0;
+  readonly transfer = 'copy';
+  readonly lending = false;
+  onBuffersReturned: (() => void) | null = null;
   reading = false;
   closed = false;
   written = '';

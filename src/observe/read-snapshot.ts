@@ -73,6 +73,7 @@ function connection(value: unknown): ConnectionSnapshot {
     bytesRead: orNull(fields['bytesRead'], count),
     bytesWritten: orNull(fields['bytesWritten'], count),
     pendingBytes: orNull(fields['pendingBytes'], count),
+    transfer: orNull(fields['transfer'], text),
   };
 }
 

@@ -40,6 +40,8 @@ export interface ConnectionSnapshot {
   readonly bytesWritten: number | null;
   /** Bytes written by the program that the peer's window has not taken yet. */
   readonly pendingBytes: number | null;
+  /** How this end's large writes travel: `pull`, `push` or `copy`; null on TCP. */
+  readonly transfer: string | null;
 }
 
 export interface ListenerSnapshot {

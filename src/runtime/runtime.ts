@@ -23,6 +23,11 @@ export interface SocketRoute {
   readonly remote: SOCKADDR | null;
   /** The process at the other end of a SAN connection. */
   readonly peerPid: number | null;
+  /**
+   * How this end's large writes travel on the SAN: `pull`, the peer reads them out of this process; `push`, they are
+   * written into the peer; `copy`, in messages. Null on TCP.
+   */
+  readonly transfer: 'pull' | 'push' | 'copy' | null;
 }
 
 export interface Runtime {
@@ -123,8 +128,8 @@ class IsolateRuntime implements Runtime {
   routeOf(socket: object): SocketRoute | null {
     const route = this.#started?.net?.routes.routeOf(socket) ?? null;
     if (route === null) return null;
-    const { carrier, provider, reason, local, remote, peer } = route;
-    return { route: carrier, provider, reason, local, remote, peerPid: peer?.pid ?? null };
+    const { carrier, provider, reason, local, remote, peer, transfer } = route;
+    return { route: carrier, provider, reason, local, remote, peerPid: peer?.pid ?? null, transfer };
   }
 
   stats(): Stats {

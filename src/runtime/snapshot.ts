@@ -71,7 +71,7 @@ export function providerSnapshots(
 }
 
 function row(connection: LiveConnection): ConnectionSnapshot {
-  const { id, role, carrier, provider, reason, local, remote, peer, bytesRead, bytesWritten, pendingBytes } =
+  const { id, role, carrier, provider, reason, local, remote, peer, bytesRead, bytesWritten, pendingBytes, transfer } =
     connection;
   const san = carrier === 'san';
   return {
@@ -88,5 +88,6 @@ function row(connection: LiveConnection): ConnectionSnapshot {
     bytesRead: san ? bytesRead : null,
     bytesWritten: san ? bytesWritten : null,
     pendingBytes: san ? pendingBytes : null,
+    transfer,
   };
 }

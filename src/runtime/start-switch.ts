@@ -97,7 +97,12 @@ function makeSwitch(
   return new Switch({
     tcpip,
     catalog,
-    session: { windowBytes: config.windowBytes, receiveBuffers: RECEIVE_BUFFERS },
+    session: {
+      windowBytes: config.windowBytes,
+      receiveBuffers: RECEIVE_BUFFERS,
+      transfer: config.transfer,
+      transferThresholdBytes: config.transferThresholdBytes,
+    },
     connectTimeoutMs: config.connectTimeoutMilliseconds,
     negativeTtlMs: NEGATIVE_MS,
     events: observer.switchEvents,

@@ -4,6 +4,7 @@
  */
 import type { Counts } from './counts.js';
 import { OWN_MEMORY_BYTES, ownMemory, SLAB_BYTES, slabOffset, slabTake, slabWithRoom } from './slab.js';
+import { IncomingTransfer } from './transfer/incoming.js';
 import { EXIT_BYTES_MAX } from './wire.js';
 
 /** Received bytes that wait for the program. */
@@ -22,7 +23,10 @@ export class ReceiveSide {
   windowBytes = 0;
   receiveBuffers = 0;
   finReceived = false;
-  #queue: Chunk[] = [];
+  /** The sender has cut the stream: nothing but its FIN may follow. */
+  cut = false;
+  /** In stream order: bytes, and places of transfers that are still to be fetched. */
+  #queue: (Chunk | IncomingTransfer)[] = [];
   #gathered: Uint8Array | null = null;
   #start = 0;
   #end = 0;
@@ -86,7 +90,7 @@ export class ReceiveSide {
   keep(memory: Uint8Array, offset: number, length: number): void {
     this.counts.receivedBytes = (this.counts.receivedBytes + length) | 0;
     let last = this.#queue.at(-1);
-    if (last === undefined || last.memory.length - last.end < length) {
+    if (last === undefined || last instanceof IncomingTransfer || last.memory.length - last.end < length) {
       const bytes = Math.max(length, Math.min(CHUNK_BYTES_MAX, Math.max(CHUNK_BYTES_MIN, length * 4)));
       last = { memory: ownMemory(bytes), start: 0, end: 0 };
       this.#queue.push(last);
@@ -95,14 +99,42 @@ export class ReceiveSide {
     last.end += length;
   }
 
-  /** The oldest bytes that wait. */
-  takeQueued(): Chunk | null {
-    return this.#queue.shift() ?? null;
+  /** The oldest of what waits: bytes, or a transfer. */
+  get oldest(): Chunk | IncomingTransfer | null {
+    return this.#queue.at(0) ?? null;
+  }
+
+  /** The oldest of what waits is done with. */
+  shift(): void {
+    this.#queue.shift();
+  }
+
+  /** A transfer was announced here in the stream, and `counted` bytes came with it. */
+  place(transfer: IncomingTransfer, counted: number): void {
+    this.counts.receivedBytes = (this.counts.receivedBytes + counted) | 0;
+    this.#queue.push(transfer);
+  }
+
+  /** The stream ends with this transfer, or, if nothing of it is here, before it. */
+  cutAfter(transfer: IncomingTransfer): void {
+    const at = this.#queue.indexOf(transfer);
+    if (at < 0) return;
+    const dropped = this.#queue.splice(transfer.ready.length > 0 ? at + 1 : at);
+    for (const item of dropped) {
+      this.#forget(item instanceof IncomingTransfer ? (item.initial?.length ?? 0) : item.end - item.start);
+    }
+  }
+
+  /** Bytes that nobody will read; they no longer count against the window. */
+  #forget(bytes: number): void {
+    this.counts.consumedBytes = (this.counts.consumedBytes + bytes) | 0;
   }
 
   /** All that waits, for another process to deliver; oldest first. */
   takeAll(): readonly Uint8Array[] {
-    return this.#queue.splice(0).map(({ memory, start, end }) => memory.subarray(start, end));
+    return this.#queue
+      .splice(0)
+      .flatMap((item) => (item instanceof IncomingTransfer ? [] : item.memory.subarray(item.start, item.end)));
   }
 
   /** Bytes that wait, as {@link takeAll} gave them elsewhere; they are counted already. */

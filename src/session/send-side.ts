@@ -13,6 +13,7 @@ import {
   SOCKET_ERROR,
   WSA_IO_PENDING,
   type WSABUF,
+  WSAEFAULT,
   WSAEWOULDBLOCK,
   type WSPPROC_TABLE,
 } from '../spi/index.js';
@@ -27,8 +28,13 @@ import {
   MESSAGE_CREDIT,
   MESSAGE_DATA,
   MESSAGE_FIN,
+  MESSAGE_PIECE,
+  MESSAGE_SOURCE,
   SESSION_HEADER_BYTES,
 } from './wire.js';
+import { INITIAL_BYTES } from './transfer/limits.js';
+import { HEAD_BYTES, headBody, putHead } from './transfer/messages.js';
+import type { Outgoing, OutgoingTransfer } from './transfer/outgoing.js';
 
 /** Most buffers that one message gathers: small writes behind a closed window become one message. */
 const GATHER_BUFFERS_MAX = 256;
@@ -49,15 +55,27 @@ export interface SendEvents {
   onWriteEnd(error: number): void;
   /** The FIN is out. */
   onFinSent(): void;
+  /** The first buffer that is large enough: whatever transfers need. */
+  beginTransfers(): Outgoing;
   /** The provider failed a send for good. */
   onSendFailed(error: number): void;
 }
 
+/** A message that is not part of the stream, and waits for credit or for the provider. */
+interface ControlMessage {
+  readonly type: number;
+  readonly body: WSABUF;
+}
+
 export class SendSide implements SendOwner {
+  /** Large transfers; null until the first. */
+  outgoing: Outgoing | null = null;
   /** The peer's byte credit and its number of receive buffers (SESS-2, SESS-4). */
   windowBytes = 0;
   receiveBuffers = 0;
   payloadBytesMax = PAYLOAD_BYTES_MAX;
+  /** Most bytes that a write may have to take the short way: one message, and not a transfer (XFER-1). */
+  sendNowMax = PAYLOAD_BYTES_MAX;
   /** A CONFIRM is owed; the next message carries it (D12). */
   confirmOwed = false;
   finWanted = false;
@@ -76,6 +94,11 @@ export class SendSide implements SendOwner {
   #exitBytes = 0;
   #data: SendOperation | null = null;
   #credit: SendOperation | null = null;
+  readonly #controls: ControlMessage[] = [];
+  /** Buffers of more than this many bytes are announced, not sent (XFER-1). */
+  #announceOver = Infinity;
+  /** The buffer of the pending write at this index could not be registered, and goes in messages (XFER-15). */
+  #notLent = -1;
 
   constructor(
     readonly s: SOCKET,
@@ -91,7 +114,7 @@ export class SendSide implements SendOwner {
     const counts = this.counts;
     if (
       this.held ||
-      length > this.payloadBytesMax ||
+      length > this.sendNowMax ||
       counts.bytesUnderWay + length > this.windowBytes ||
       counts.messagesUnderWay >= this.receiveBuffers - 3 ||
       this.#data?.busy
@@ -114,7 +137,25 @@ export class SendSide implements SendOwner {
     this.pendingBytes = bytes;
     this.#index = 0;
     this.#offset = 0;
+    this.#notLent = -1;
     this.pump();
+  }
+
+  /** Buffers of more than `bytes` bytes become transfers; {@link SendEvents.beginTransfers} makes what they need. */
+  announceOver(bytes: number): void {
+    this.#announceOver = bytes;
+    this.sendNowMax = Math.min(this.payloadBytesMax, bytes);
+  }
+
+  /** Whether a message that is not part of the stream waits. */
+  get hasControl(): boolean {
+    return this.#controls.length > 0;
+  }
+
+  /** Sends a message that is not part of the stream, ahead of what waits; or keeps it until it can go. */
+  sendControl(type: number, body: Uint8Array): void {
+    this.#controls.push({ type, body: { len: body.length, buf: body } });
+    this.#pumpControls();
   }
 
   /** Drops the pending write; what the provider holds of it is copied first, so the program may reuse its buffers. */
@@ -132,11 +173,14 @@ export class SendSide implements SendOwner {
       data.busy = false;
       if (data.header[0] === MESSAGE_FIN) this.finSent = true;
     }
+    this.outgoing?.beginExit();
     if (this.#credit !== null) this.#credit.busy = false;
   }
 
   /** Sends as much as credits and the provider allow; then the FIN if it is wanted. */
   pump(): void {
+    if (this.#controls.length > 0 && !this.#pumpControls()) return;
+    if (this.outgoing !== null && !this.#pumpPieces(this.outgoing)) return;
     if (this.#word !== 0) this.#say();
     if (this.held) {
       if (this.pendingBytes === 0 && !this.#data?.busy) this.pending = null;
@@ -144,10 +188,57 @@ export class SendSide implements SendOwner {
     }
     while (this.pending !== null) {
       if (this.#data?.busy) return;
-      if (this.pendingBytes > 0 && !this.#sendSlice(this.pending)) return;
-      if (this.pendingBytes === 0 && !this.#data?.busy) this.pending = null;
+      if (this.pendingBytes > 0 && !this.#sendNext(this.pending)) return;
+      if (this.pendingBytes === 0 && !this.#data?.busy) {
+        // What is lent, the peer still has to read (XFER-9); a process that exits has sent it instead.
+        if (!this.#exiting && this.outgoing !== null && this.outgoing.transfers.length > 0) break;
+        this.pending = null;
+      }
     }
-    if (this.finWanted && !this.finSent && !this.#data?.busy) this.#sendFin();
+    if (this.finWanted && !this.finSent && this.pending === null && !this.#data?.busy) {
+      if (this.outgoing?.cancelWaits !== true) this.#sendFin();
+    }
+  }
+
+  #pumpControls(): boolean {
+    while (this.#controls.length > 0) {
+      if (this.#data?.busy || !this.#hasMessageCredit()) return false;
+      const { type, body } = this.#controls[0];
+      if (!this.#sendMessage(type, 0, [header, body], body.len, 0)) return false;
+      this.#controls.shift();
+    }
+    return true;
+  }
+
+  #hasMessageCredit(): boolean {
+    return this.#exiting || this.counts.messagesUnderWay < this.receiveBuffers - 3;
+  }
+
+  /** Parts of transfers that go in messages: in their own place in the stream, so ahead of all other bytes. */
+  #pumpPieces(outgoing: Outgoing): boolean {
+    for (let transfer = outgoing.inPieces; transfer !== null; transfer = outgoing.inPieces) {
+      if (this.#data?.busy || !this.#hasMessageCredit()) return false;
+      const left = this.#exiting ? EXIT_BYTES_MAX - this.#exitBytes : Infinity;
+      const { pieceAt, pieceEnd, number, memory } = transfer;
+      const length = Math.min(pieceEnd - pieceAt, this.payloadBytesMax - HEAD_BYTES, left);
+      if (length <= 0) {
+        // What an exiting process may leave is spent: the stream ends here, and no room is left for what is behind.
+        outgoing.cancel();
+        return true;
+      }
+      if (memory.length < pieceAt + length) {
+        this.events.onSendFailed(WSAEFAULT); // as in #sendNext
+        return false;
+      }
+      const body = headBody(number, 0, pieceAt);
+      const bytes = memory.subarray(pieceAt, pieceAt + length);
+      const buffers = [header, { len: HEAD_BYTES, buf: body }, { len: length, buf: bytes }];
+      const flags = this.#exiting ? FLAG_EXIT : 0;
+      if (!this.#sendMessage(MESSAGE_PIECE, flags, buffers, HEAD_BYTES + length, 0)) return false;
+      if (this.#exiting) this.#exitBytes += length;
+      transfer.pieceAt += length;
+    }
+    return true;
   }
 
   /** Nothing more goes once what the provider holds is out, but `word`, after all of it (DUP-12, DUP-13). */
@@ -220,6 +311,7 @@ export class SendSide implements SendOwner {
     if (operation.header[0] === MESSAGE_FIN) {
       this.finSent = true;
       if (this.#word !== 0) this.pump();
+      else if (this.#controls.length > 0) this.#pumpControls();
       this.events.onFinSent();
       return;
     }
@@ -228,12 +320,60 @@ export class SendSide implements SendOwner {
     if (writing && this.pending === null) this.events.onWriteEnd(0);
   }
 
+  /** The next message of the pending write; false if nothing could be sent now. */
+  #sendNext(list: readonly Uint8Array[]): boolean {
+    const left = this.#index < list.length ? list[this.#index].length - this.#offset : -1;
+    if (left < 0) {
+      this.events.onSendFailed(WSAEFAULT); // memory is gone: detached, or a resizable buffer shrunk
+      return false;
+    }
+    if (left > this.#announceOver && !this.#exiting && this.#index !== this.#notLent) {
+      this.outgoing ??= this.events.beginTransfers();
+      if (this.outgoing.way === 'copy') this.announceOver(Infinity);
+      else return this.#announce(this.outgoing, list[this.#index]);
+    }
+    return this.#sendSlice(list);
+  }
+
+  /** Announces the rest of the buffer at hand (XFER-5, XFER-6); true: go on, perhaps by message. */
+  #announce(outgoing: Outgoing, bytes: Uint8Array): boolean {
+    if (!outgoing.hasRoom || !this.#hasMessageCredit()) return false;
+    const from = this.#offset;
+    const room = this.windowBytes - this.counts.bytesUnderWay;
+    const left = bytes.length - from;
+    const initial = Math.max(0, Math.min(INITIAL_BYTES, room, left >>> 1, this.payloadBytesMax >>> 1));
+    const transfer = outgoing.lend(bytes.subarray(from + initial));
+    if (transfer === null || HEAD_BYTES + transfer.descriptor.length + initial > this.payloadBytesMax) {
+      if (transfer !== null) outgoing.takeBack(transfer);
+      this.#notLent = this.#index;
+      return true;
+    }
+    if (!this.#sendSource(transfer, bytes.subarray(from, from + initial))) {
+      outgoing.takeBack(transfer);
+      return false;
+    }
+    outgoing.lent(transfer);
+    this.#index++;
+    this.#offset = 0;
+    this.pendingBytes -= left;
+    return true;
+  }
+
+  #sendSource(transfer: OutgoingTransfer, initial: Uint8Array): boolean {
+    const { descriptor, number, length } = transfer;
+    const size = HEAD_BYTES + descriptor.length;
+    const body = new Uint8Array(size);
+    putHead(body, number, descriptor.length, length);
+    body.set(descriptor, HEAD_BYTES);
+    const buffers = [header, { len: size, buf: body }, { len: initial.length, buf: initial }];
+    return this.#sendMessage(MESSAGE_SOURCE, 0, buffers, size + initial.length, initial.length);
+  }
+
   /** One message out of the pending write; false if nothing could be sent now. */
   #sendSlice(list: readonly Uint8Array[]): boolean {
     const counts = this.counts;
     let room = this.#exiting ? EXIT_BYTES_MAX - this.#exitBytes : this.windowBytes - counts.bytesUnderWay;
-    if (room <= 0) return false;
-    if (!this.#exiting && counts.messagesUnderWay >= this.receiveBuffers - 3) return false;
+    if (room <= 0 || !this.#hasMessageCredit()) return false;
     if (room > this.payloadBytesMax) room = this.payloadBytesMax;
     const buffers: WSABUF[] = [header];
     let index = this.#index;
@@ -241,6 +381,8 @@ export class SendSide implements SendOwner {
     let length = 0;
     while (length < room && index < list.length && buffers.length <= GATHER_BUFFERS_MAX) {
       const bytes = list[index];
+      // The next buffer may be one to announce.
+      if (index > this.#index && bytes.length > this.#announceOver && !this.#exiting) break;
       const take = Math.min(bytes.length - offset, room - length);
       if (take > 0) buffers.push({ len: take, buf: offset === 0 ? bytes : bytes.subarray(offset) });
       length += take;
@@ -250,18 +392,26 @@ export class SendSide implements SendOwner {
         offset = 0;
       }
     }
-    this.#stamp(header.buf, MESSAGE_DATA, this.#exiting ? FLAG_EXIT : 0, length);
+    const flags = this.#exiting ? FLAG_EXIT : 0;
+    // Only empty buffers were left: nothing to send.
+    if (length > 0 && !this.#sendMessage(MESSAGE_DATA, flags, buffers, length, length)) return false;
+    if (this.#exiting) this.#exitBytes += length;
+    this.#index = index;
+    this.#offset = offset;
+    this.pendingBytes -= length;
+    return true;
+  }
+
+  /** `length` bytes of payload behind the scratch header; `counted` of them are of the window. False: not now. */
+  #sendMessage(type: number, flags: number, buffers: readonly WSABUF[], length: number, counted: number): boolean {
+    this.#stamp(header.buf, type, flags, length);
     const result = this.proc.lpWSPSend(this.s, buffers, buffers.length, bytesSent, 0, null, null, null, failure);
     if (result !== 0) {
       if (failure.value !== WSAEWOULDBLOCK) return this.#refused(failure.value);
       this.#data ??= new SendOperation(this);
       if (!this.#post(this.#data, buffers)) return false;
     }
-    if (this.#exiting) this.#exitBytes += length;
-    this.#sent(length);
-    this.#index = index;
-    this.#offset = offset;
-    this.pendingBytes -= length;
+    this.#sent(counted);
     return true;
   }
 

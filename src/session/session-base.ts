@@ -3,6 +3,8 @@ import { Counts } from './counts.js';
 import type { Offer } from './negotiate.js';
 import { ReceiveSide } from './receive-side.js';
 import { type SendEvents, SendSide } from './send-side.js';
+import type { Incoming } from './transfer/incoming.js';
+import type { Outgoing } from './transfer/outgoing.js';
 import type { SessionIo, SessionUser } from './types.js';
 
 /** Where a session is in its life. */
@@ -21,6 +23,8 @@ export abstract class SessionBase implements SendEvents {
   protected readonly counts = new Counts();
   protected readonly send: SendSide;
   protected readonly receive: ReceiveSide;
+  /** Large transfers to us; null until the first. */
+  protected incoming: Incoming | null = null;
   protected reading = false;
   /** The program has closed its socket; what is left is ours to finish. */
   protected userClosed = false;
@@ -62,6 +66,7 @@ export abstract class SessionBase implements SendEvents {
   abstract onWriteEnd(error: number): void;
   abstract onFinSent(): void;
   abstract onSendFailed(error: number): void;
+  abstract beginTransfers(): Outgoing;
 }
 
 /** For `setImmediate`: the pending write is over. */

@@ -1,6 +1,7 @@
 /** What the program is told, in which order: data, the end, a reset, the end of its shutdown, each in a callback of its own. */
 import { WSAECONNRESET } from '../spi/index.js';
 import { SessionBase, writeOver } from './session-base.js';
+import { IncomingTransfer } from './transfer/incoming.js';
 
 /** As it is at load: a program’s fake timers, put in place later, must not stop a connection. */
 const { setImmediate } = globalThis;
@@ -28,7 +29,10 @@ export abstract class DeliveringSession extends SessionBase {
   }
 
   protected hasDue(): boolean {
-    if (this.receive.hasQueued || this.lostWrite) return true;
+    if (this.lostWrite) return true;
+    // A transfer that is being fetched says itself when there is something.
+    if (this.receive.hasQueued)
+      return !(this.receive.oldest instanceof IncomingTransfer) || this.incoming?.isDue === true;
     if (this.error !== 0) return !this.errorDelivered;
     return this.receive.finReceived && !this.endDelivered;
   }
@@ -47,9 +51,12 @@ export abstract class DeliveringSession extends SessionBase {
       return;
     }
     if (this.user === null || !this.reading) return;
-    const chunk = this.receive.takeQueued();
-    if (chunk !== null) this.deliver(chunk.memory, chunk.start, chunk.end);
-    else if (this.lostWrite) {
+    const { oldest } = this.receive;
+    if (oldest instanceof IncomingTransfer) this.deliverFetched();
+    else if (oldest !== null) {
+      this.receive.shift();
+      this.deliver(oldest.memory, oldest.start, oldest.end);
+    } else if (this.lostWrite) {
       this.lostWrite = false;
       this.user.onWritten(WSAECONNRESET);
     } else if (this.error !== 0) this.deliverError();
@@ -72,6 +79,27 @@ export abstract class DeliveringSession extends SessionBase {
       this.report();
     }
     this.user?.onData(memory.buffer as ArrayBuffer, memory.byteOffset + start, length);
+  }
+
+  /** The next part of the oldest transfer, if it is here already; else it is being fetched from now on (GAP-6). */
+  private deliverFetched(): void {
+    const fetched = this.incoming?.next() ?? null;
+    if (fetched === null) return;
+    if (this.incoming?.account(fetched) === true) this.receive.shift();
+    const { memory, counted } = fetched;
+    const counts = this.counts;
+    if (counted > 0) counts.consumedBytes = (counts.consumedBytes + counted) | 0;
+    this.bytesRead += memory.length;
+    if (!this.gone && counted > 0) {
+      this.io.receive.SdpSetConsumed(this.io.s, counts.consumedBytes);
+      this.report();
+    }
+    this.user?.onData(memory.buffer as ArrayBuffer, memory.byteOffset, memory.length);
+  }
+
+  /** The oldest transfer has got further; called from inside the provider, as an event of its own. */
+  onFetched(): void {
+    if (this.user !== null && this.reading && !this.scheduled) this.deliverScheduled();
   }
 
   protected deliverEnd(): void {

@@ -1,18 +1,19 @@
 /** How a session ends: close, reset, loss of the peer, exit of the process. */
 import { WSAECONNRESET } from '../spi/index.js';
 import { writeOver } from './session-base.js';
-import { DeliveringSession } from './session-delivery.js';
+import { TransferringSession } from './session-transfer.js';
 
 /** As it is at load: a program’s fake timers, put in place later, must not stop a connection. */
 const { setImmediate } = globalThis;
 
-export abstract class EndingSession extends DeliveringSession {
+export abstract class EndingSession extends TransferringSession {
   /** The connection is lost, or the session over. True: it was suspended. */
   protected abstract endSuspension(): boolean;
 
   /**
    * The program closed its socket. Unread data become a reset, as on TCP; otherwise what was sent arrives, then the FIN
-   * (CLOSE-12, default linger). A pending write is dropped: its bytes were never reported as written.
+   * (CLOSE-12, default linger). A pending write is dropped: its bytes were never reported as written. While the peer may
+   * be reading a buffer of it, {@link lending} is true (BLOCK-5).
    */
   close(): void {
     if (this.userClosed || this.phase === 'closed') return;
@@ -21,8 +22,9 @@ export abstract class EndingSession extends DeliveringSession {
     this.reading = false;
     this.send.drop();
     if (this.gone) this.finish();
-    else if (this.receive.hasQueued || this.receive.hasGathered) this.abort();
+    else if (this.error !== 0 || this.receive.hasQueued || this.receive.hasGathered) this.abort();
     else {
+      this.cancelTransfers();
       this.send.finWanted = true;
       this.send.pump();
       this.finishIfDone();
@@ -43,7 +45,8 @@ export abstract class EndingSession extends DeliveringSession {
 
   /** Both directions are done and the program is gone: the provider's socket can go. */
   protected finishIfDone(): void {
-    if (this.phase !== 'closed' && this.send.finSent && this.receive.finReceived) this.finish();
+    if (this.phase === 'closed' || this.lending) return;
+    if (this.send.finSent && this.receive.finReceived) this.finish();
   }
 
   protected abort(): void {
@@ -57,8 +60,11 @@ export abstract class EndingSession extends DeliveringSession {
     this.gone = true;
     this.receive.discard();
     this.endSuspension();
+    this.incoming?.end();
+    this.send.outgoing?.drop();
     this.closeProvider();
     this.io.onClosed(this);
+    this.onReturned();
   }
 
   /**
@@ -109,6 +115,9 @@ export abstract class EndingSession extends DeliveringSession {
     this.receive.finReceived = true;
     const shutting = this.send.finWanted && !this.send.finSent;
     this.send.drop();
+    this.send.outgoing?.drop();
+    this.cutTransfers();
+    this.incoming?.end();
     if (unsent && this.reading && this.receive.hasQueued) this.lostWrite = true;
     else if (unsent) setImmediate(writeOver, this, WSAECONNRESET);
     if (shutting) this.endShutdown(this.error);

@@ -1,18 +1,10 @@
 /**
  * One connection's session: what turns a provider's messages into the byte stream that a program expects of TCP
  * (SW-3, SESS-1). The two halves are in send-side.ts and receive-side.ts. The class is built up by topic: shared state
- * (session-base.ts), what the program is told (session-delivery.ts), the ends (session-end.ts), and here establishment,
- * writing, and what the provider says.
+ * (session-base.ts), what the program is told (session-delivery.ts), large transfers (session-transfer.ts), the ends
+ * (session-end.ts), and here establishment, writing, and what the provider says.
  */
-import {
-  type MessageReceiver,
-  RUN_BEFORE,
-  RUN_CONTINUE,
-  RUN_STOP,
-  RUN_VIOLATION,
-  WSAECONNRESET,
-  WSAESHUTDOWN,
-} from '../spi/index.js';
+import { type MessageReceiver, RUN_BEFORE, RUN_CONTINUE, RUN_STOP, WSAECONNRESET, WSAESHUTDOWN } from '../spi/index.js';
 import type { Offer } from './negotiate.js';
 import { PAYLOAD_BYTES_MAX } from './send-side.js';
 import { failure, writeOver } from './session-base.js';
@@ -38,12 +30,11 @@ const { setImmediate } = globalThis;
 export class Session extends SuspendableSession implements MessageReceiver {
   /** Due at the end of the run. */
   private confirmDue = false;
-  /** The provider failed the pending write; its end is on its way to the program. */
-  private writeFailed = false;
 
-  /** The pending write's bytes that the provider has not taken yet. */
+  /** The pending write's bytes that the provider has not taken yet, or that the peer has not read yet. */
   get pendingBytes(): number {
-    return this.send.pendingBytes;
+    const { outgoing, pendingBytes } = this.send;
+    return outgoing === null ? pendingBytes : pendingBytes + outgoing.lentBytes;
   }
 
   /** Whether the peer has said that it sends no more. */
@@ -67,6 +58,7 @@ export class Session extends SuspendableSession implements MessageReceiver {
     send.receiveBuffers = peer.receiveBuffers;
     const message = Math.min(peer.maxMessageBytes, this.local.maxMessageBytes) - SESSION_HEADER_BYTES;
     send.payloadBytesMax = Math.min(PAYLOAD_BYTES_MAX, message);
+    this.establishTransfers(peer);
     if (this.phase === 'connecting') {
       this.phase = 'established';
       send.confirmOwed = true;
@@ -150,7 +142,8 @@ export class Session extends SuspendableSession implements MessageReceiver {
     if (!counts.takeReport(readUint16(memory, offset + 2), readInt32(memory, offset + 8))) {
       return this.violation('a report of more than was sent');
     }
-    if (this.send.pending !== null || this.send.finWanted || this.send.owesWord) this.pumpDue = true;
+    const { send } = this;
+    if (send.pending !== null || send.finWanted || send.owesWord || send.hasControl) this.pumpDue = true;
     if (this.phase === 'unconfirmed') {
       if ((flags & FLAG_CONFIRM) === 0 && type !== MESSAGE_CONFIRM) return this.violation('data before the CONFIRM');
       this.phase = 'established';
@@ -159,7 +152,9 @@ export class Session extends SuspendableSession implements MessageReceiver {
       return this.violation('a second CONFIRM');
     }
     if (type === MESSAGE_DATA) return this.onData(memory, offset + SESSION_HEADER_BYTES, payload, flags);
-    if (payload !== 0) return this.violation(`a message of type ${type} with a payload`);
+    if (payload !== 0) {
+      return this.onTransferMessage(type, flags, memory, offset + SESSION_HEADER_BYTES, payload);
+    }
     if (type === MESSAGE_FIN) return this.onFin();
     if (type === MESSAGE_CREDIT || type === MESSAGE_CONFIRM) return this.pumpDue ? RUN_STOP : RUN_CONTINUE;
     if (type >= MESSAGE_SUSPEND && type <= MESSAGE_RESUME && this.onSuspensionMessage(type)) return RUN_STOP;
@@ -168,7 +163,7 @@ export class Session extends SuspendableSession implements MessageReceiver {
 
   protected onData(memory: Uint8Array, offset: number, length: number, flags: number): number {
     const receive = this.receive;
-    if (receive.finReceived) return this.violation('data after the FIN');
+    if (receive.finReceived || receive.cut) return this.violation('data after the end');
     if (!receive.admits(length, (flags & FLAG_EXIT) !== 0)) return this.violation('data beyond the window');
     if (length === 0) return RUN_CONTINUE;
     if (this.userClosed) {
@@ -233,14 +228,6 @@ export class Session extends SuspendableSession implements MessageReceiver {
 
   onSendFailed(error: number): void {
     // The provider has lost the connection and says so by onDisconnect, after what can still be read.
-    if (this.phase === 'closed' || this.gone || this.send.pending === null) return;
-    this.writeFailed = true;
-    this.send.drop();
-    setImmediate(writeOver, this, error);
-  }
-
-  private violation(what: string): number {
-    this.io.onViolation(this, what);
-    return RUN_VIOLATION;
+    if (this.phase !== 'closed' && !this.gone) this.failWrite(error);
   }
 }

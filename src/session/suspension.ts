@@ -54,7 +54,14 @@ export abstract class SuspendableSession extends EndingSession {
 
   /** Whether both ends are able to suspend, and nothing speaks against it now. */
   get canSuspend(): boolean {
-    if (!this.negotiated || this.phase !== 'established' || this.error !== 0 || this.owner !== null) return false;
+    if (
+      !this.negotiated ||
+      this.transfer !== 'copy' ||
+      this.phase !== 'established' ||
+      this.error !== 0 ||
+      this.owner !== null
+    )
+      return false;
     return !this.over && this.send.finWanted === this.send.finSent;
   }
 

@@ -1,5 +1,5 @@
 /** The two edges of a session: the provider's socket below, the program's socket above. */
-import type { OwnedReceive, SOCKET, WSPPROC_TABLE } from '../spi/index.js';
+import type { OwnedReceive, SanExtensions, SOCKET, WSPPROC_TABLE } from '../spi/index.js';
 import type { SessionBase } from './session-base.js';
 
 /** The program's side of a session: its socket. Each method is one event for the program. */
@@ -27,6 +27,10 @@ export interface SessionIo {
   readonly s: SOCKET;
   readonly proc: WSPPROC_TABLE;
   readonly receive: OwnedReceive;
+  /** The provider's memory registration and RDMA (SW-16). */
+  readonly extensions: SanExtensions;
+  /** How long a close waits for buffers that the peer reads, in ms; by default CANCEL_MILLISECONDS (BLOCK-5, GAP-8). */
+  readonly cancelMilliseconds?: number;
   /** The peer's CONFIRM has come: the listener's program may see the connection (D12). Acceptor only. */
   onConfirmed(session: SessionBase): void;
   /** The peer goes on after a suspension, perhaps as another process (DUP-28). */

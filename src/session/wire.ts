@@ -28,10 +28,25 @@ export const MESSAGE_FIN = 4;
 export const MESSAGE_SUSPEND = 12;
 export const MESSAGE_SUSPENDED = 13;
 export const MESSAGE_RESUME = 14;
+// 5 to 10 and 16 are large transfers, sent only where both offers allow them; their bodies are in transfer/messages.ts.
+/** A large piece of the stream that the receiver is to fetch (XFER-5, XFER-6). */
+export const MESSAGE_SOURCE = 5;
+/** How far the receiver is with an announced transfer, and whether it is done with it (XFER-8). */
+export const MESSAGE_SOURCE_DONE = 6;
+/** Where the sender is to put a part of a transfer by WSPRdmaWrite (XFER-10). */
+export const MESSAGE_TARGET = 7;
+/** That part is in place, or could not be put there (XFER-13). */
+export const MESSAGE_TARGET_DONE = 8;
+/** The sender ends the stream inside an announced transfer: what was not fetched, and what is behind it, never comes. */
+export const MESSAGE_SOURCE_CANCEL = 9;
+/** The receiver asks for a part of a transfer in PIECE messages, because RDMA does not work. */
+export const MESSAGE_BY_MESSAGE = 10;
+/** Bytes of an announced transfer, in its place in the stream. */
+export const MESSAGE_PIECE = 16;
 
 /** On DATA or FIN: stands for a CONFIRM as well, so that the first data need no message of their own before them. */
 export const FLAG_CONFIRM = 1;
-/** On DATA: sent past the window because the sender's process is exiting (D7); at most {@link EXIT_BYTES_MAX} a connection. */
+/** On DATA or PIECE: sent past the window because the sender's process is exiting (D7); at most {@link EXIT_BYTES_MAX} a connection. */
 export const FLAG_EXIT = 2;
 
 /** Bytes that one connection may send past its window when its process exits: what a kernel socket buffer would keep. */

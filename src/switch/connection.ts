@@ -1,6 +1,6 @@
 /** One connection on a SAN provider, as the switch keeps it: names, counts, and the session's lower edge. */
 import { type Offer, Session, type SessionIo, type SessionState } from '../session/index.js';
-import type { OwnedReceive, SOCKADDR, SOCKET, WSPPROC_TABLE } from '../spi/index.js';
+import type { OwnedReceive, SanExtensions, SOCKADDR, SOCKET, WSPPROC_TABLE } from '../spi/index.js';
 import type { SanProvider } from './san-provider.js';
 
 /** Which end of a connection this is. */
@@ -78,6 +78,10 @@ export class SanConnection implements SessionIo {
 
   get receive(): OwnedReceive {
     return this.san.receive;
+  }
+
+  get extensions(): SanExtensions {
+    return this.san.extensions;
   }
 
   /** Starts the session; 0 or a WSA code, and then it is closed already. */

@@ -18,7 +18,8 @@ import type { SwitchEvents } from './events.js';
 import type { HandleTable } from './handle-table.js';
 import type { RouteReason } from './reasons.js';
 import { SanProvider } from './san-provider.js';
-import { type RefusedProvider, type SessionSettings, startProvider } from './startup.js';
+import type { SessionSettings } from './offer.js';
+import { type RefusedProvider, startProvider } from './startup.js';
 import type { Timers } from './timers.js';
 
 /** One row of a snapshot. */

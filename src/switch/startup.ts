@@ -4,15 +4,7 @@
  * described, closed and left out; nothing is thrown.
  */
 import type { CatalogEntry } from '../catalog/index.js';
-import {
-  encodeOffer,
-  type Offer,
-  POSTED_BUFFER_BYTES,
-  POSTED_BUFFERS,
-  type PostedClock,
-  PostedReceive,
-  SESSION_VERSION,
-} from '../session/index.js';
+import { encodeOffer, type PostedClock, PostedReceive } from '../session/index.js';
 import {
   AF_INET,
   createProcTable,
@@ -28,12 +20,8 @@ import {
   type SanExtensions,
   SIO_ADDRESS_LIST_QUERY,
   SIO_GET_EXTENSION_FUNCTION_POINTER,
-  SO_MAX_MSG_SIZE,
-  SO_SD_DUPLICATION,
-  SO_SIZE_UNLIMITED,
   SOCK_STREAM,
   type SOCKET,
-  SOL_SOCKET,
   WINSOCK_VERSION_2_2,
   WSA_FLAG_OVERLAPPED,
   WSAEINVAL,
@@ -48,6 +36,7 @@ import {
   XP1_QOS_SUPPORTED,
 } from '../spi/index.js';
 import type { HandleOwner, HandleTable } from './handle-table.js';
+import { makeOffer, type SessionSettings } from './offer.js';
 import type { RouteReason } from './reasons.js';
 import { isAddressList, SanProvider } from './san-provider.js';
 import { makeUpcalls } from './upcalls.js';
@@ -63,15 +52,6 @@ export interface RefusedProvider {
   readonly detail: string;
 }
 
-/** Smallest message, in bytes, that a session can live with. */
-const MESSAGE_BYTES_MIN = 64;
-
-/** What our side offers on every connection, before a provider's limits. */
-export interface SessionSettings {
-  readonly windowBytes: number;
-  readonly receiveBuffers: number;
-}
-
 const OWNED_RECEIVE: readonly (keyof OwnedReceive)[] = [
   'SdpSetReceiver',
   'SdpSetConsumed',
@@ -82,8 +62,6 @@ const OWNED_RECEIVE: readonly (keyof OwnedReceive)[] = [
 ];
 
 const errno = out(0);
-const optval: Out<number | string> = out<number | string>(0);
-const optlen = out(0);
 const bytesReturned = out(0);
 const answer: Out<unknown> = out<unknown>(null);
 
@@ -124,7 +102,8 @@ export function startProvider(
     const extensions = fetchExtensions(procs, scratch);
     const owned = fetchOwnedReceive(procs, scratch);
     const through = owned === null ? new PostedReceive(procs, extensions, clock) : { procs, receive: owned };
-    const offer = makeOffer(procs, scratch, settings, owned === null);
+    const offer = makeOffer(procs, scratch, extensions, settings, owned === null);
+    if (typeof offer === 'string') throw refuse(offer);
     const bytes = encodeOffer(offer);
     return new SanProvider({
       id: info.ProviderId,
@@ -204,38 +183,6 @@ function fetchOwnedReceive(procs: WSPPROC_TABLE, s: SOCKET): OwnedReceive | null
   const missing = OWNED_RECEIVE.filter((name) => typeof found?.[name] !== 'function');
   if (missing.length > 0) throw refuse(`owned receive lacks ${missing.join(', ')}`);
   return found as unknown as OwnedReceive;
-}
-
-/** RDMA and suspend have their fields in the negotiation from version 1, and are not used yet. */
-function makeOffer(procs: WSPPROC_TABLE, s: SOCKET, settings: SessionSettings, posted: boolean): Offer {
-  optlen.value = 4;
-  const known = procs.lpWSPGetSockOpt(s, SOL_SOCKET, SO_MAX_MSG_SIZE, optval, optlen, errno) === 0;
-  const maxMessageBytes = known ? Number(optval.value) : SO_SIZE_UNLIMITED;
-  if (
-    !Number.isInteger(maxMessageBytes) ||
-    maxMessageBytes < MESSAGE_BYTES_MIN ||
-    maxMessageBytes > SO_SIZE_UNLIMITED
-  ) {
-    throw refuse(`SO_MAX_MSG_SIZE of ${maxMessageBytes} bytes`);
-  }
-  return {
-    version: SESSION_VERSION,
-    windowBytes: settings.windowBytes,
-    receiveBuffers: posted ? POSTED_BUFFERS : settings.receiveBuffers,
-    rdmaRead: false,
-    rdmaWrite: false,
-    // Who posts buffers would have to wait for their return; a provider that owns them says when it is ready.
-    suspend: !posted && asks(procs, s, SO_SD_DUPLICATION),
-    maxMessageBytes: posted ? Math.min(maxMessageBytes, POSTED_BUFFER_BYTES) : maxMessageBytes,
-    maxRdmaBytes: 0,
-    rdmaThresholdBytes: 0,
-  };
-}
-
-/** A yes-or-no option of the provider's; one that it does not know is a no. */
-function asks(procs: WSPPROC_TABLE, s: SOCKET, optname: number): boolean {
-  optlen.value = 4;
-  return procs.lpWSPGetSockOpt(s, SOL_SOCKET, optname, optval, optlen, errno) === 0 && optval.value === 1;
 }
 
 /** One control code; the result is in `answer`. Returns 0 or the code. */

@@ -22,7 +22,7 @@ import { Providers, type ProviderRow, type ProvidersHost } from './providers.js'
 import { isLasting, type KnownReason, type RouteReason } from './reasons.js';
 import type { SanProvider } from './san-provider.js';
 import { presentTimers, type Timers } from './timers.js';
-import type { SessionSettings } from './startup.js';
+import type { SessionSettings } from './offer.js';
 
 export interface SwitchOptions {
   /** The TCP/IP service provider; started first (SW-10). */

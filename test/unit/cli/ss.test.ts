@@ -99,6 +99,7 @@ describe('sockets-direct ss', () => {
       bytesRead: null,
       bytesWritten: null,
       pendingBytes: null,
+      transfer: null,
     });
     assert.equal((await list(child, '--tcp'))[0]['connections'] instanceof Array, true);
   });

@@ -45,6 +45,8 @@ describe('the table', () => {
       spinLimitMicroseconds: 200,
       windowBytes: 4194304,
       ringBytes: 2097152,
+      transfer: 'auto',
+      transferThresholdBytes: 0,
       connectTimeoutMilliseconds: 50,
       exitFlushBytes: 67108864,
       log: 'off',

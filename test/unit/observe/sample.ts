@@ -18,6 +18,7 @@ export function sampleConnection(fields: Partial<ConnectionSnapshot> = {}): Conn
     bytesRead: 1234567,
     bytesWritten: 89,
     pendingBytes: 0,
+    transfer: 'pull',
     ...fields,
   };
 }
@@ -30,6 +31,7 @@ export function sampleTcpConnection(reason: string, fields: Partial<ConnectionSn
     bytesRead: null,
     bytesWritten: null,
     pendingBytes: null,
+    transfer: null,
   };
   return sampleConnection({ id: 2, carrier: 'tcp', reason, ...unknown, ...fields });
 }

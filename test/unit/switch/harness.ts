@@ -16,12 +16,12 @@ export const OFFER: Offer = {
   version: 1,
   windowBytes: 1 << 20,
   receiveBuffers: 64,
-  rdmaRead: false,
-  rdmaWrite: false,
+  rdmaRead: true,
+  rdmaWrite: true,
   suspend: false,
   maxMessageBytes: 65536,
-  maxRdmaBytes: 0,
-  rdmaThresholdBytes: 0,
+  maxRdmaBytes: 0xffff_ffff,
+  rdmaThresholdBytes: 0xffff_ffff,
 };
 export const OFFER_BYTES = encodeOffer(OFFER);
 

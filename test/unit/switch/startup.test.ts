@@ -249,6 +249,8 @@ test('the offer has the provider’s message limit', () => {
   assert.equal(offer.maxMessageBytes, 8192);
   assert.equal(offer.windowBytes, 1 << 20);
   assert.equal(offer.receiveBuffers, 64);
+  // A provider that says nothing of RDMA is not asked for it.
+  assert.equal(offer.rdmaThresholdBytes, 0xffffffff);
 });
 
 test('stop closes the scratch sockets and cleans up all providers (CLOSE-15)', () => {

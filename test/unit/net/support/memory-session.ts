@@ -10,6 +10,9 @@ const CHUNK_MAX = 65536;
 export class MemorySession implements SanSession {
   user: SessionUser | null = null;
   readonly phase = 'established';
+  readonly transfer = 'copy';
+  lending = false;
+  onBuffersReturned: (() => void) | null = null;
   peer: MemorySession | null = null;
   /** Bytes that may be under way and unread. */
   window = 65536;

@@ -27,6 +27,8 @@ import {
   WSAEWOULDBLOCK,
 } from '../../../../src/spi/index.js';
 
+import { MemoryRdma } from './memory-rdma.js';
+
 export const OFFER: Offer = {
   version: 1,
   windowBytes: 64 * 1024,
@@ -61,6 +63,7 @@ export class End {
   /** For the session's timer of a suspension; as of {@link SessionIo}. */
   heldMsMax: number | undefined = undefined;
   resumed = 0;
+  readonly rdma = new MemoryRdma();
 
   constructor(
     readonly queueMax: number,
@@ -91,6 +94,7 @@ export class End {
     table.lpWSPCloseSocket = () => {
       if (this.closed) return SOCKET_ERROR;
       this.closed = true;
+      this.rdma.close(true);
       for (const { overlapped } of this.posted.splice(0)) {
         finishOverlapped(overlapped, WSA_OPERATION_ABORTED, 0);
         completeOperation(overlapped);
@@ -112,11 +116,8 @@ export class End {
       SdpPeerConsumed: () => this.peer.consumed,
       SdpBeginExit: () => {
         this.exiting = true;
-        for (const { message, overlapped } of this.posted.splice(0)) {
-          this.peer.inbox.push(message);
-          finishOverlapped(overlapped, 0, message.length);
-          completeOperation(overlapped);
-        }
+        // Placed in order, and nobody is told: an exiting program hears of nothing any more.
+        for (const { message } of this.posted.splice(0)) this.peer.inbox.push(message);
       },
       SdpEndExit: () => undefined,
       SdpPeerOf: () => null,
@@ -128,6 +129,8 @@ export class End {
       s: 1,
       proc: this.procs,
       receive: this.owned,
+      extensions: this.rdma.extensions,
+      cancelMilliseconds: 20,
       onConfirmed: () => {
         this.confirmed++;
       },
@@ -142,8 +145,9 @@ export class End {
     };
   }
 
-  /** Takes one run of messages, as a provider's drain does. False: nothing to do. */
+  /** Takes one run of messages, as a provider's drain does, or completes an RDMA. False: nothing to do. */
   step(): boolean {
+    if (!this.closed && this.rdma.step()) return true;
     if (this.closed || this.receiver === null) {
       this.inbox.length = 0;
       return this.flushPeer();
@@ -181,6 +185,7 @@ export class End {
   /** The process of this end dies. */
   kill(): void {
     this.closed = true;
+    this.rdma.close(false);
     this.posted.length = 0;
   }
 }
@@ -222,6 +227,8 @@ export function pair(offerA: Partial<Offer> = {}, offerB: Partial<Offer> = {}, q
   const b = new End(queueMax);
   a.peer = b;
   b.peer = a;
+  a.rdma.peer = b.rdma;
+  b.rdma.peer = a.rdma;
   const mine = { ...OFFER, ...offerA };
   const theirs = { ...OFFER, ...offerB };
   a.session = new Session(a.io, mine, 'connecting');
