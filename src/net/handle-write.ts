@@ -88,6 +88,11 @@ export abstract class WritingHandle extends BaseHandle {
     this.enqueue({ req: new PendingWrite(), resource: newWriteResource(), list, bytes });
   }
 
+  /** Whether a shutdown is under way. */
+  protected get isShutting(): boolean {
+    return this.shutting !== null;
+  }
+
   get writeQueueSize(): number {
     let bytes = this.writing === null ? 0 : this.session.pendingBytes;
     if (this.waiting !== null) for (const operation of this.waiting) bytes += operation.bytes;

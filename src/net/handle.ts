@@ -116,7 +116,8 @@ export class HybridHandle extends ReadingHandle implements SessionUser {
   /** Closes it so that the peer gets ECONNRESET. */
   reset(callback?: CloseCallback): number {
     if (this.closed) return 0;
-    if (this.busy || this.relay !== null) return uvCode('UV_EINVAL');
+    // As libuv: not while it is being shut down. A write that is pending is cancelled.
+    if (this.isShutting || this.relay !== null) return uvCode('UV_EINVAL');
     this.session.reset();
     this.beginClose(callback);
     return 0;

@@ -52,7 +52,10 @@ export abstract class SuspendableSession extends EndingSession {
 
   protected abstract establishedWith(peer: Offer): number;
 
-  /** Whether both ends are able to suspend, and nothing speaks against it now. */
+  /**
+   * Whether both ends are able to suspend, and nothing speaks against it now. Where large writes are pulled or pushed,
+   * memory of this very process may be lent at any time.
+   */
   get canSuspend(): boolean {
     if (
       !this.negotiated ||
