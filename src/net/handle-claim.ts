@@ -127,22 +127,20 @@ class ClaimedConnection implements SanConnection, SanSession, ClaimEvents {
 
   // ---------------------------------------------------------------- how it ends
 
-  onClaimed(connection: SanConnection, unsent: readonly Uint8Array[]): void {
+  onClaimed(connection: SanConnection, writing: boolean): void {
     this.#tcp.close();
     const handle = this.#handle;
     const { session } = connection;
     if (handle === null || this.#end !== null) {
-      const bytes = total(unsent);
       if (this.#end === 'reset') session.reset();
-      else {
-        // What the former owner's program has written is not this one's to drop.
-        if (bytes > 0) session.writev(unsent, bytes);
-        session.close();
-      }
+      // What the former owner's program has written is not this one's to drop.
+      else if (writing) session.user = new LastUser(session);
+      else session.close();
       return;
     }
     handle.adopt(connection, true);
-    this.#proceed(session, handle, unsent);
+    if (writing) handle.adoptWrite();
+    this.#proceed(session, handle, writing);
   }
 
   onRelayed(): void {
@@ -154,7 +152,7 @@ class ClaimedConnection implements SanConnection, SanSession, ClaimEvents {
     }
     const session = tcpSession(this.#tcp);
     handle.adopt({ ...this.#ends(), session, provider: '', peer: null, toSelf: false, id: 0 }, false);
-    this.#proceed(session, handle, []);
+    this.#proceed(session, handle, false);
   }
 
   onLost(): void {
@@ -180,19 +178,49 @@ class ClaimedConnection implements SanConnection, SanSession, ClaimEvents {
     return { local: this.local, remote: this.remote };
   }
 
-  /** What waited, on the session that is there now; `unsent` comes before it. */
-  #proceed(session: SanSession, handle: HybridHandle, unsent: readonly Uint8Array[]): void {
-    const own = this.#writing;
-    const list = own === null ? unsent : [...unsent, ...own];
-    const bytes = total(list);
-    if (bytes > 0 || own !== null) {
-      const result = session.writev(list, bytes);
-      if (own === null) {
-        if (result === WRITE_PENDING) handle.adoptWrite(list, bytes);
-      } else if (result !== WRITE_PENDING) handle.onWritten(result === WRITE_DONE ? 0 : -result);
+  /** What waited, on the session that is there now; `behind` another write. */
+  #proceed(session: SanSession, handle: HybridHandle, behind: boolean): void {
+    const list = this.#writing;
+    if (list !== null && !behind) {
+      const result = session.writev(list, total(list));
+      if (result !== WRITE_PENDING) handle.onWritten(result === WRITE_DONE ? 0 : -result);
     }
-    if (this.#shut) session.shutdown();
+    // Behind another write it is the handle that shuts down, when its own writes are through.
+    if (this.#shut && !behind) session.shutdown();
     if (this.#reading) session.startReading();
+  }
+}
+
+/** Waits for the end of a write, and closes. */
+class LastUser implements SessionUser {
+  readonly #session: SanSession;
+
+  constructor(session: SanSession) {
+    this.#session = session;
+  }
+
+  onWritten(): void {
+    this.#session.close();
+  }
+
+  onData(): void {
+    // Never: nobody reads.
+  }
+
+  onEnd(): void {
+    // As above.
+  }
+
+  onReset(): void {
+    // As above; the write ends as well.
+  }
+
+  onShutdown(): void {
+    // Nobody shuts it down.
+  }
+
+  takeUnsent(): null {
+    return null;
   }
 }
 

@@ -84,8 +84,12 @@ export abstract class WritingHandle extends BaseHandle {
   }
 
   /** A write that nobody here has asked for is under way: others wait for it. */
-  adoptWrite(list: readonly Uint8Array[], bytes: number): void {
-    this.enqueue({ req: new PendingWrite(), resource: newWriteResource(), list, bytes });
+  adoptWrite(): void {
+    const own = this.writing;
+    if (own !== null) this.waiting = [own, ...(this.waiting ?? [])];
+    this.writing = { req: new PendingWrite(), resource: newWriteResource(), list: [], bytes: 0 };
+    this.updateHold();
+    if (this.shutting !== null) this.shutdownDue = true;
   }
 
   /** Whether a shutdown is under way. */

@@ -109,8 +109,8 @@ export interface HandOverEvents {
 
 /** What becomes of a claim: one of the three. */
 export interface ClaimEvents {
-  /** `unsent`: written by the former owner's program; to be written first. */
-  onClaimed(connection: SanConnection, unsent: readonly Uint8Array[]): void;
+  /** `writing`: a write of the former owner's program is under way, and is to end first. */
+  onClaimed(connection: SanConnection, writing: boolean): void;
   /** The sender copies: the TCP handle is to be used. */
   onRelayed(): void;
   onLost(): void;

@@ -5,7 +5,7 @@ export * from './posted/index.js';
 export { SendOperation } from './send-operation.js';
 export { PAYLOAD_BYTES_MAX } from './send-side.js';
 export { Session } from './session.js';
-export type { SessionState } from './suspension-state.js';
+export type { IncomingState, OutgoingState, SessionState, Word } from './suspension-state.js';
 export type { SuspendOwner } from './suspension.js';
 export { type SessionIo, type SessionUser, WRITE_DONE, WRITE_PENDING } from './types.js';
 export { EXIT_BYTES_MAX } from './wire.js';

@@ -131,15 +131,15 @@ export class ReceiveSide {
   }
 
   /** All that waits, for another process to deliver; oldest first. */
-  takeAll(): readonly Uint8Array[] {
+  takeAll(): (Uint8Array | IncomingTransfer)[] {
     return this.#queue
       .splice(0)
-      .flatMap((item) => (item instanceof IncomingTransfer ? [] : item.memory.subarray(item.start, item.end)));
+      .map((item) => (item instanceof IncomingTransfer ? item : item.memory.subarray(item.start, item.end)));
   }
 
-  /** Bytes that wait, as {@link takeAll} gave them elsewhere; they are counted already. */
-  restore(bytes: Uint8Array): void {
-    this.#queue.push({ memory: bytes, start: 0, end: bytes.length });
+  /** What waits, as {@link takeAll} gave it elsewhere; it is counted already. */
+  restore(item: Uint8Array | IncomingTransfer): void {
+    this.#queue.push(item instanceof IncomingTransfer ? item : { memory: item, start: 0, end: item.length });
   }
 
   /** The program is gone: nothing is kept for it. */

@@ -18,6 +18,7 @@ import {
   type WSPPROC_TABLE,
 } from '../spi/index.js';
 import type { Counts } from './counts.js';
+import type { ControlMessage, SendEvents, Word } from './send-events.js';
 import { SendOperation, type SendOwner } from './send-operation.js';
 import {
   encodeHeader,
@@ -30,6 +31,7 @@ import {
   MESSAGE_FIN,
   MESSAGE_PIECE,
   MESSAGE_SOURCE,
+  MESSAGE_SUSPENDED,
   SESSION_HEADER_BYTES,
 } from './wire.js';
 import { INITIAL_BYTES } from './transfer/limits.js';
@@ -49,24 +51,6 @@ const headerAndPayload = [header, payload];
 const bytesSent = { value: 0 };
 const failure = { value: 0 };
 
-/** What the sending half tells its session. */
-export interface SendEvents {
-  /** The pending write has ended (0 or a WSA code). */
-  onWriteEnd(error: number): void;
-  /** The FIN is out. */
-  onFinSent(): void;
-  /** The first buffer that is large enough: whatever transfers need. */
-  beginTransfers(): Outgoing;
-  /** The provider failed a send for good. */
-  onSendFailed(error: number): void;
-}
-
-/** A message that is not part of the stream, and waits for credit or for the provider. */
-interface ControlMessage {
-  readonly type: number;
-  readonly body: WSABUF;
-}
-
 export class SendSide implements SendOwner {
   /** Large transfers; null until the first. */
   outgoing: Outgoing | null = null;
@@ -85,6 +69,8 @@ export class SendSide implements SendOwner {
   pendingBytes = 0;
   /** Nothing goes, for one end of the connection goes to another process (DUP-11, DUP-16). */
   held = false;
+  /** Not even words about transfers go: our last word is said, or the peer's has come. */
+  silent = false;
   /** What is to be said of it and could not go yet: a message type, or 0. */
   #word = 0;
   #index = 0;
@@ -179,13 +165,14 @@ export class SendSide implements SendOwner {
 
   /** Sends as much as credits and the provider allow; then the FIN if it is wanted. */
   pump(): void {
-    if (this.#controls.length > 0 && !this.#pumpControls()) return;
-    if (this.outgoing !== null && !this.#pumpPieces(this.outgoing)) return;
-    if (this.#word !== 0) this.#say();
     if (this.held) {
-      if (this.pendingBytes === 0 && !this.#data?.busy) this.pending = null;
+      this.#pumpHeld();
       return;
     }
+    if (this.#word !== 0) this.#say();
+    if (this.#word !== 0) return;
+    if (this.#controls.length > 0 && !this.#pumpControls()) return;
+    if (this.outgoing !== null && !this.#pumpPieces(this.outgoing)) return;
     while (this.pending !== null) {
       if (this.#data?.busy) return;
       if (this.pendingBytes > 0 && !this.#sendNext(this.pending)) return;
@@ -200,7 +187,16 @@ export class SendSide implements SendOwner {
     }
   }
 
+  /** Words about transfers that are under way, until ours about the suspension may go. */
+  #pumpHeld(): void {
+    if (this.#controls.length > 0 && !this.#pumpControls()) return;
+    if (this.#word !== 0) this.#say();
+    const lent = this.outgoing !== null && this.outgoing.transfers.length > 0;
+    if (this.pendingBytes === 0 && !this.#data?.busy && !lent) this.pending = null;
+  }
+
   #pumpControls(): boolean {
+    if (this.silent) return false;
     while (this.#controls.length > 0) {
       if (this.#data?.busy || !this.#hasMessageCredit()) return false;
       const { type, body } = this.#controls[0];
@@ -245,12 +241,13 @@ export class SendSide implements SendOwner {
   hold(word: number): void {
     this.held = true;
     this.#word = word;
-    this.#say();
+    if (this.#controls.length === 0 || this.#pumpControls()) this.#say();
   }
 
   /** Things go on, and the peer is told by `word`, or has told us (0). {@link pump} comes next. */
   release(word: number): void {
     this.held = false;
+    this.silent = false;
     this.#word = word;
     if (word !== 0) this.#say();
   }
@@ -259,8 +256,14 @@ export class SendSide implements SendOwner {
   unhold(): boolean {
     const kept = this.#word !== 0;
     this.held = false;
+    this.silent = false;
     this.#word = 0;
     return kept;
+  }
+
+  /** Whether the provider holds a message. */
+  get busy(): boolean {
+    return this.#data?.busy === true || this.#credit?.busy === true;
   }
 
   /** Whether a word waits for credit, or for the provider. */
@@ -270,9 +273,16 @@ export class SendSide implements SendOwner {
 
   #say(): void {
     if (this.#data?.busy || this.#credit?.busy || this.counts.messagesUnderWay >= this.receiveBuffers) return;
+    if (this.held && (this.#controls.length > 0 || !this.events.transfersRest)) return;
     const word = this.#word;
     this.#word = 0;
     this.#control(word);
+    if (word === MESSAGE_SUSPENDED) this.events.onSilence();
+  }
+
+  /** Words about transfers that did not go; they are the caller's from now on. */
+  takeControls(): Word[] {
+    return this.#controls.splice(0).map(({ type, body }) => ({ type, body: body.buf }));
   }
 
   /** What of the pending write the provider has not been given; it is the caller's from now on. */

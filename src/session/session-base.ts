@@ -2,7 +2,8 @@
 import { Counts } from './counts.js';
 import type { Offer } from './negotiate.js';
 import { ReceiveSide } from './receive-side.js';
-import { type SendEvents, SendSide } from './send-side.js';
+import type { SendEvents } from './send-events.js';
+import { SendSide } from './send-side.js';
 import type { Incoming } from './transfer/incoming.js';
 import type { Outgoing } from './transfer/outgoing.js';
 import type { SessionIo, SessionUser } from './types.js';
@@ -63,6 +64,8 @@ export abstract class SessionBase implements SendEvents {
   }
 
   protected abstract pumpInRun(spent: boolean): void;
+  abstract readonly transfersRest: boolean;
+  abstract onSilence(): void;
   abstract onWriteEnd(error: number): void;
   abstract onFinSent(): void;
   abstract onSendFailed(error: number): void;

@@ -115,7 +115,7 @@ export abstract class DeliveringSession extends SessionBase {
   }
 
   protected report(): void {
-    if (!this.send.held) this.send.report(this.receive.windowBytes, this.receive.receiveBuffers);
+    if (!this.send.silent) this.send.report(this.receive.windowBytes, this.receive.receiveBuffers);
   }
 
   protected endShutdown(error: number): void {

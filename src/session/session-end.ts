@@ -125,7 +125,7 @@ export abstract class EndingSession extends TransferringSession {
   }
 }
 
-function totalBytes(list: readonly Uint8Array[]): number {
+export function totalBytes(list: readonly Uint8Array[]): number {
   let bytes = 0;
   for (const { length } of list) bytes += length;
   return bytes;

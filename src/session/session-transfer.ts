@@ -79,11 +79,13 @@ export abstract class TransferringSession extends DeliveringSession implements I
     return new Outgoing(io, send, this, this.rdmaBytesMax(), this.negotiatedWay(), local.rdmaWrite);
   }
 
-  private beginReceiving(peer: Offer): Incoming {
+  protected beginReceiving(peer: Offer): Incoming {
     const { io, send, local } = this;
     const canPull = local.rdmaRead && io.extensions.WSPRdmaRead !== null;
     const partBytesMax = Math.min(local.windowBytes, this.rdmaBytesMax());
-    return new Incoming(io, send, this, partBytesMax, canPull, peer.rdmaWrite);
+    const incoming = new Incoming(io, send, this, partBytesMax, canPull, peer.rdmaWrite);
+    incoming.held = send.held;
+    return incoming;
   }
 
   protected violation(what: string): number {
@@ -193,6 +195,10 @@ export abstract class TransferringSession extends DeliveringSession implements I
     this.writeFailed = true;
     this.send.drop();
     setImmediate(writeOver, this, error);
+  }
+
+  get transfersRest(): boolean {
+    return this.incoming?.rests !== false && this.send.outgoing?.rests !== false;
   }
 
   onPushed(): void {

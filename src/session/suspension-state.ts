@@ -1,6 +1,9 @@
 /** What a session is made of while it is silent: all that another process needs to go on with it (DUP-8, DUP-30). */
 import type { Counts } from './counts.js';
 import type { Offer } from './negotiate.js';
+import type { Word } from './send-events.js';
+import type { IncomingState } from './transfer/incoming.js';
+import type { OutgoingState } from './transfer/outgoing.js';
 
 /** Numbers of {@link Counts}, in the order of {@link COUNT_NAMES}. */
 type CountValues = readonly number[];
@@ -17,9 +20,13 @@ const COUNT_NAMES = [
   'reportedMessages',
 ] as const satisfies readonly (keyof Counts)[];
 
+export type { IncomingState, OutgoingState, Word };
+
 export interface SessionState {
   /** Whether this end made the connection: its requests go before the peer's. */
   readonly initiator: boolean;
+  /** What is to be said about transfers, and could not be said any more. */
+  readonly words: readonly Word[];
   /** What both ends offered. */
   readonly local: Offer;
   readonly peer: Offer;
@@ -27,8 +34,13 @@ export interface SessionState {
   /** Our FIN is out; the peer's has come. */
   readonly finSent: boolean;
   readonly finReceived: boolean;
-  /** Received, and the program has not read them; oldest first. */
-  readonly unread: readonly Uint8Array[];
+  /** Received, and the program has not read it; oldest first. Transfers are there up to where they were fetched. */
+  readonly unread: readonly (Uint8Array | IncomingState)[];
+  /** The last transfer that the peer has announced, and that we have. */
+  readonly lastIncoming: number;
+  readonly lastOutgoing: number;
+  /** Announced to the peer, who does not have all of it. */
+  readonly lent: readonly OutgoingState[];
   /** Written by the program, and not sent; oldest first. */
   readonly unsent: readonly Uint8Array[];
 }

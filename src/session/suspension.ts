@@ -15,8 +15,10 @@
  */
 import { WSAECONNRESET, WSAETIMEDOUT } from '../spi/index.js';
 import type { Offer } from './negotiate.js';
-import { EndingSession } from './session-end.js';
+import { EndingSession, totalBytes } from './session-end.js';
 import { type SessionState, readCounts, writeCounts } from './suspension-state.js';
+import { type IncomingState, IncomingTransfer } from './transfer/incoming.js';
+import type { OutgoingState, OutgoingTransfer } from './transfer/outgoing.js';
 import { MESSAGE_RESUME, MESSAGE_SUSPEND, MESSAGE_SUSPENDED } from './wire.js';
 
 /** As they are at load: a program’s fake timers, put in place later, must not stop a connection. */
@@ -57,15 +59,8 @@ export abstract class SuspendableSession extends EndingSession {
    * memory of this very process may be lent at any time.
    */
   get canSuspend(): boolean {
-    if (
-      !this.negotiated ||
-      this.transfer !== 'copy' ||
-      this.phase !== 'established' ||
-      this.error !== 0 ||
-      this.owner !== null
-    )
-      return false;
-    return !this.over && this.send.finWanted === this.send.finSent;
+    if (!this.negotiated || this.phase !== 'established' || this.error !== 0 || this.owner !== null) return false;
+    return !this.over && !this.receive.cut && this.send.finWanted === this.send.finSent;
   }
 
   /** For observers: data does not flow at the moment, because of a hand-over. */
@@ -94,6 +89,7 @@ export abstract class SuspendableSession extends EndingSession {
     this.stage = 'asking';
     this.ignored = false;
     this.startTimer(ASK_MS_MAX);
+    this.fetchNothing(true);
     this.send.hold(MESSAGE_SUSPEND);
   }
 
@@ -125,8 +121,12 @@ export abstract class SuspendableSession extends EndingSession {
       counts: readCounts(this.counts),
       finSent: this.send.finSent,
       finReceived: this.receive.finReceived,
-      unread: this.receive.takeAll(),
+      unread: this.receive.takeAll().map((item) => (item instanceof IncomingTransfer ? incomingState(item) : item)),
+      lastIncoming: this.incoming?.lastNumber ?? 0,
+      lastOutgoing: this.send.outgoing?.lastNumber ?? 0,
+      lent: (this.send.outgoing?.transfers ?? []).map(outgoingState),
       unsent: this.send.takePending(),
+      words: this.send.takeControls(),
     };
   }
 
@@ -150,22 +150,44 @@ export abstract class SuspendableSession extends EndingSession {
 
   /**
    * Takes over where the asking end stopped, and has the peer go on. The session is fresh, its provider socket attached.
-   * What was unsent is the caller's to write. Returns 0 or the provider's WSA code.
+   * What was written there and not sent is the pending write; {@link writing} tells whether there is one. Returns 0 or the
+   * provider's WSA code.
    */
   restoreState(state: SessionState): number {
     const { counts, send, receive } = this;
     writeCounts(counts, state.counts);
     this.initiator = state.initiator;
     receive.finReceived = state.finReceived;
-    for (const bytes of state.unread) receive.restore(bytes);
     const code = this.establishedWith(state.peer);
     if (code !== 0) return code;
+    if (state.lastIncoming > 0) {
+      this.incoming = this.beginReceiving(state.peer);
+      this.incoming.lastNumber = state.lastIncoming;
+    }
+    for (const item of state.unread) {
+      const restored = item instanceof Uint8Array ? item : this.incoming?.restore(item);
+      if (restored !== undefined) receive.restore(restored);
+    }
+    if (state.lastOutgoing > 0) {
+      send.outgoing = this.beginTransfers();
+      send.outgoing.restore(state.lent, state.lastOutgoing);
+    }
     send.confirmOwed = false;
     this.io.receive.SdpSetConsumed(this.io.s, counts.consumedBytes);
     send.release(MESSAGE_RESUME);
+    for (const { type, body } of state.words) send.sendControl(type, body);
     send.finWanted = state.finSent;
     send.finSent = state.finSent;
+    if (state.lent.length > 0 || state.unsent.length > 0) {
+      this.bytesWritten = totalBytes(state.unsent);
+      send.begin(state.unsent, this.bytesWritten);
+    }
     return 0;
+  }
+
+  /** Whether a write is under way. */
+  get writing(): boolean {
+    return this.send.pending !== null;
   }
 
   // ---------------------------------------------------------------- messages
@@ -191,6 +213,7 @@ export abstract class SuspendableSession extends EndingSession {
     this.stale = 0; // the peer has ignored what it had not answered before
     this.stage = 'held';
     this.startTimer(this.io.heldMsMax ?? HELD_MS_MAX);
+    this.fetchNothing(true);
     this.send.hold(MESSAGE_SUSPENDED);
     return true;
   }
@@ -202,7 +225,7 @@ export abstract class SuspendableSession extends EndingSession {
     }
     if (this.stage !== 'asking') return false;
     this.stage = 'silent';
-    this.stopTimer();
+    this.onSilence();
     setImmediate(tellSilent, this);
     return true;
   }
@@ -217,8 +240,31 @@ export abstract class SuspendableSession extends EndingSession {
     return true;
   }
 
+  /** No message is under way: transfers that are not finished let go of each other's memory (DUP-13, DUP-14). */
+  onSilence(): void {
+    this.send.silent = true;
+    this.incoming?.rest();
+    this.send.outgoing?.rest();
+  }
+
+  private fetchNothing(held: boolean): void {
+    if (this.incoming !== null) this.incoming.held = held;
+  }
+
+  override onFetched(): void {
+    super.onFetched();
+    if (this.send.held) this.send.pump();
+  }
+
   tellSilent(): void {
-    if (this.stage === 'silent' && !this.over) this.owner?.onSilent();
+    if (this.stage !== 'silent' || this.over) return;
+    // What we said last may still be the provider's to place (DUP-12).
+    if (this.send.busy) setImmediate(tellSilent, this);
+    else {
+      this.stopTimer();
+      this.pumpInRun(false); // a write that has ended meanwhile is not handed over
+      this.owner?.onSilent();
+    }
   }
 
   // ---------------------------------------------------------------- time, and loss
@@ -226,6 +272,8 @@ export abstract class SuspendableSession extends EndingSession {
   private flow(): void {
     this.stage = 'flowing';
     this.stopTimer();
+    this.fetchNothing(false);
+    if (this.reading && !this.gone && this.hasDue()) this.schedule();
   }
 
   private startTimer(ms: number): void {
@@ -240,7 +288,7 @@ export abstract class SuspendableSession extends EndingSession {
   }
 
   timeIsUp(): void {
-    if (this.stage === 'asking') this.failAsking(WSAETIMEDOUT);
+    if (this.stage === 'asking' || this.stage === 'silent') this.failAsking(WSAETIMEDOUT);
     else if (this.stage === 'held') {
       // Its provider socket goes at once: who comes after all must find nobody (DUP-36).
       this.onDisconnect(WSAETIMEDOUT);
@@ -273,6 +321,14 @@ export abstract class SuspendableSession extends EndingSession {
   pumpNow(): void {
     if (!this.gone && !this.send.held) this.pumpInRun(false);
   }
+}
+
+function incomingState({ number, length, received, delivered, initial, ready }: IncomingTransfer): IncomingState {
+  return { number, length, received, delivered, initial, ready };
+}
+
+function outgoingState({ number, length, confirmed, memory }: OutgoingTransfer): OutgoingState {
+  return { number, length, confirmed, rest: memory.subarray(confirmed) };
 }
 
 function tellSilent(session: SuspendableSession): void {

@@ -22,8 +22,8 @@ import type { Timers } from './timers.js';
 
 /** What the claimer's user hears: exactly one of the three. */
 export interface ClaimEvents {
-  /** It is here. `unsent`: what the former owner's program had written and could not send; it is to go first. */
-  onClaimed(connection: SanConnection, unsent: readonly Uint8Array[]): void;
+  /** It is here. `writing`: a write of the former owner's program is under way, and is to end first. */
+  onClaimed(connection: SanConnection, writing: boolean): void;
   /** The owner keeps it, and relays: the received TCP socket is to be used. */
   onRelayed(): void;
   /** Its owner has died, or the peer has, in the middle of it (DUP-35): the connection is lost. */
@@ -136,7 +136,7 @@ export class Claim {
     }
     this.#end();
     this.#host.opened(connection);
-    this.#events.onClaimed(connection, state.unsent);
+    this.#events.onClaimed(connection, connection.session.writing);
   }
 
   lose(): void {

@@ -2,9 +2,17 @@
  * What travels from one switch to another when a connection changes hands (DUP-8, DUP-23): the provider's protocol info
  * with its token, the names, and the session's state. It comes from another process, so everything in it is checked.
  *
- *     u32 bytes of the head · head, JSON · bytes not read by the program · bytes not sent yet
+ *     u32 bytes of the head · head, JSON · bytes not read by the program · announced and not fetched · not sent yet
  */
-import { decodeOffer, encodeOffer, type Offer, type SessionState } from '../session/index.js';
+import {
+  decodeOffer,
+  encodeOffer,
+  type IncomingState,
+  type Offer,
+  type OutgoingState,
+  type SessionState,
+  type Word,
+} from '../session/index.js';
 import { AF_INET, AF_INET6, makeSockaddr, type SOCKADDR, type WSAPROTOCOL_INFOW } from '../spi/index.js';
 import type { Side } from './connection.js';
 
@@ -48,7 +56,12 @@ export function isRefusal(bytes: Uint8Array): boolean {
 }
 
 export function encodeParcel({ info, side, local, remote, state }: Parcel): Uint8Array {
-  const { unread, unsent, initiator, counts, finSent, finReceived } = state;
+  const { initiator, counts, finSent, finReceived, lastIncoming, lastOutgoing } = state;
+  const body: Uint8Array[] = [];
+  const put = (bytes: Uint8Array): number => {
+    body.push(bytes);
+    return bytes.length;
+  };
   const head = Buffer.from(
     JSON.stringify({
       version: PARCEL_VERSION,
@@ -60,15 +73,25 @@ export function encodeParcel({ info, side, local, remote, state }: Parcel): Uint
       counts,
       finSent,
       finReceived,
+      lastIncoming,
+      lastOutgoing,
       ours: hex(state.local),
       theirs: hex(state.peer),
-      unread: sizeOf(unread),
-      unsent: sizeOf(unsent),
+      // Bytes are in the body, in this order; here are their lengths.
+      unread: state.unread.map((item) => (item instanceof Uint8Array ? put(item) : putIncoming(item, put))),
+      lent: state.lent.map(({ number, length, confirmed, rest }) => ({ number, length, confirmed, rest: put(rest) })),
+      unsent: state.unsent.map(put),
+      words: state.words.map(({ type, body: word }) => ({ type, body: put(word) })),
     }),
   );
   const size = Buffer.alloc(4);
   size.writeUInt32LE(head.length, 0);
-  return Buffer.concat([size, head, ...unread, ...unsent]);
+  return Buffer.concat([size, head, ...body]);
+}
+
+function putIncoming({ initial, ready, ...rest }: IncomingState, put: (bytes: Uint8Array) => number): object {
+  const first = initial === null ? null : put(initial);
+  return { ...rest, initial: first, ready: ready.map(({ memory, counted }) => ({ bytes: put(memory), counted })) };
 }
 
 /** A string tells what is wrong with it. */
@@ -78,7 +101,7 @@ export function decodeParcel(bytes: Uint8Array): Parcel | string {
   if (size > HEAD_BYTES_MAX || 4 + size > bytes.length) return `a parcel with a head of ${size} bytes`;
   const head = parse(bytes.subarray(4, 4 + size));
   if (head === null || head['version'] !== PARCEL_VERSION) return 'a parcel of another version';
-  const { side, initiator, counts, finSent, finReceived, unread, unsent } = head;
+  const { side, initiator, counts, finSent, finReceived, lastIncoming, lastOutgoing } = head;
   const info = asInfo(head['info']);
   const local = asName(head['local']);
   const remote = asName(head['remote']);
@@ -88,25 +111,80 @@ export function decodeParcel(bytes: Uint8Array): Parcel | string {
     return 'a parcel with names or offers that make no sense';
   }
   if (side !== 'connect' && side !== 'accept') return 'a parcel without a side';
-  if (!isSize(unread) || !isSize(unsent) || 4 + size + unread + unsent !== bytes.length) {
-    return 'a parcel with bytes missing, or too many';
-  }
   if (typeof initiator !== 'boolean' || typeof finSent !== 'boolean' || typeof finReceived !== 'boolean') {
     return 'a parcel with a flag missing';
   }
-  if (!isCounts(counts) || unread > ours.windowBytes) return 'a parcel with counts that cannot be';
-  const body = bytes.subarray(4 + size);
-  const state: SessionState = {
-    initiator,
-    local: ours,
-    peer: theirs,
-    counts,
-    finSent,
-    finReceived,
-    unread: unread === 0 ? [] : [body.subarray(0, unread)],
-    unsent: unsent === 0 ? [] : [body.subarray(unread)],
-  };
-  return { info, side, local, remote, state };
+  if (!isCounts(counts) || !isSize(lastIncoming) || !isSize(lastOutgoing)) return 'a parcel with counts that cannot be';
+  const body = new Body(bytes.subarray(4 + size));
+  const unread = list(head['unread'], (item) => (isSize(item) ? body.take(item) : asIncoming(item, body)));
+  const lent = list(head['lent'], (item) => asOutgoing(item, body));
+  const unsent = list(head['unsent'], (item) => body.take(item));
+  const words = list(head['words'], (item) => asWord(item, body));
+  if (unread === null || lent === null || unsent === null || words === null || !body.isEmpty) {
+    return 'a parcel with bytes missing, or too many';
+  }
+  const numbers = { initiator, counts, finSent, finReceived, lastIncoming, lastOutgoing };
+  return { info, side, local, remote, state: { ...numbers, local: ours, peer: theirs, unread, lent, unsent, words } };
+}
+
+/** The bytes behind the head, taken from the front. */
+class Body {
+  #at = 0;
+
+  constructor(readonly bytes: Uint8Array) {}
+
+  /** Null: there are not so many. */
+  take(length: unknown): Uint8Array | null {
+    if (!isSize(length) || length > this.bytes.length - this.#at) return null;
+    this.#at += length;
+    return this.bytes.subarray(this.#at - length, this.#at);
+  }
+
+  get isEmpty(): boolean {
+    return this.#at === this.bytes.length;
+  }
+}
+
+/** Each item made into something; null if one cannot be, or it is no list. */
+function list<T>(value: unknown, make: (item: unknown) => T | null): T[] | null {
+  if (!Array.isArray(value)) return null;
+  const made: T[] = [];
+  for (const item of value) {
+    const one = make(item);
+    if (one === null) return null;
+    made.push(one);
+  }
+  return made;
+}
+
+function asIncoming(value: unknown, body: Body): IncomingState | null {
+  if (typeof value !== 'object' || value === null) return null;
+  const { number, length, received, delivered, initial: first, ready: parts } = value as Record<string, unknown>;
+  if (!isSize(number) || !isSize(length) || !isSize(received) || !isSize(delivered)) return null;
+  const initial = first === null ? null : body.take(first);
+  if (received > length || delivered > received || (first !== null && initial === null)) return null;
+  const ready = list(parts, (part) => {
+    if (typeof part !== 'object' || part === null) return null;
+    const { bytes, counted } = part as Record<string, unknown>;
+    const memory = body.take(bytes);
+    return memory === null || !isSize(counted) || counted > memory.length ? null : { memory, counted };
+  });
+  return ready === null ? null : { number, length, received, delivered, initial, ready };
+}
+
+function asOutgoing(value: unknown, body: Body): OutgoingState | null {
+  if (typeof value !== 'object' || value === null) return null;
+  const { number, length, confirmed, rest: bytes } = value as Record<string, unknown>;
+  const rest = body.take(bytes);
+  if (!isSize(number) || !isSize(length) || !isSize(confirmed) || rest === null) return null;
+  return confirmed + rest.length === length ? { number, length, confirmed, rest } : null;
+}
+
+function asWord(value: unknown, body: Body): Word | null {
+  if (typeof value !== 'object' || value === null) return null;
+  const { type, body: bytes } = value as Record<string, unknown>;
+  const word = body.take(bytes);
+  return word === null || !isSize(type) || type > 255 ? null : { type, body: word };
 }
 
 function parse(bytes: Uint8Array): Record<string, unknown> | null {
@@ -152,10 +230,4 @@ function isTexts(value: unknown): value is string[] {
 
 function isSize(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
-}
-
-function sizeOf(list: readonly Uint8Array[]): number {
-  let bytes = 0;
-  for (const { length } of list) bytes += length;
-  return bytes;
 }

@@ -23,6 +23,16 @@ describe('a connection under load in both directions goes to another process (DU
     }
   }
 
+  for (const way of ['pull', 'push', 'copy']) {
+    test(`large writes, by ${way} (DUP-5, DUP-12, DUP-13, DUP-14)`, async (t) => {
+      const { handing, remote } = await start(t, { after: 'kill' }, { chunk: 1_000_000, total: 60_000_000 }, false, {
+        SOCKETS_DIRECT_TRANSFER: way,
+      });
+      assert.equal((await handing.hears('on'))['route'], 'san');
+      assertWhole(await gone(remote), 60_000_000);
+    });
+  }
+
   test('from the child to its parent', async (t) => {
     const { handing, remote } = await start(t, { up: true });
     assert.equal((await handing.hears('on'))['route'], 'san');

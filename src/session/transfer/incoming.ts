@@ -66,6 +66,18 @@ export class IncomingTransfer {
   }
 }
 
+/** A transfer that goes to another process: its place is among the bytes that the program has not read. */
+export interface IncomingState {
+  readonly number: number;
+  readonly length: number;
+  readonly received: number;
+  readonly delivered: number;
+  readonly initial: Uint8Array | null;
+  readonly ready: readonly Fetched[];
+}
+
+const GONE = new Uint8Array(0);
+
 /** What the receiving side needs of its session. */
 export interface IncomingHost {
   /** The oldest transfer has got further. Called from inside the provider. */
@@ -79,6 +91,8 @@ export class Incoming implements RdmaOwner {
   readonly transfers: IncomingTransfer[] = [];
   /** Number of the last transfer announced. */
   lastNumber = 0;
+  /** Nothing new is fetched: one end of the connection goes to another process (DUP-12). */
+  held = false;
   /** A SOURCE_CANCEL has ended the stream; its number, until the answer has gone. */
   #cancelled = 0;
   /** The connection is gone. */
@@ -176,7 +190,7 @@ export class Incoming implements RdmaOwner {
   get isDue(): boolean {
     const transfer = this.transfers[0];
     if (transfer.ready.length > 0) return true;
-    if (transfer.alone || this.#cancelled !== 0 || this.#over) return false;
+    if (transfer.alone || this.held || this.#cancelled !== 0 || this.#over) return false;
     return this.#reading === null && this.#target === null && transfer.requested <= transfer.received;
   }
 
@@ -324,6 +338,33 @@ export class Incoming implements RdmaOwner {
     transfer.initial = null;
     if (initial !== null) ready.unshift({ memory: initial, counted: initial.length });
     this.transfers.length = ready.length > 0 ? first + 1 : first;
+    return transfer;
+  }
+
+  // ---------------------------------------------------------------- suspension (DUP-12, DUP-13)
+
+  /** Whether nothing is being read, nor written by the sender, just now. */
+  get rests(): boolean {
+    return this.#reading === null && this.#target === null;
+  }
+
+  /** The sender's registrations are gone, or its process is: what is not here is asked for in messages, and anew. */
+  rest(): void {
+    for (const transfer of this.transfers) {
+      transfer.way = 'message';
+      transfer.requested = transfer.received;
+    }
+  }
+
+  /** A transfer that another process had begun to fetch. */
+  restore(state: IncomingState): IncomingTransfer {
+    const { number, length, received, delivered, initial, ready } = state;
+    const transfer = new IncomingTransfer(number, length, GONE, initial, 'message');
+    transfer.received = received;
+    transfer.requested = received;
+    transfer.delivered = delivered;
+    transfer.ready.push(...ready);
+    this.transfers.push(transfer);
     return transfer;
   }
 

@@ -27,7 +27,7 @@ export class OutgoingTransfer {
   constructor(
     readonly number: number,
     readonly memory: Uint8Array,
-    readonly descriptor: Uint8Array,
+    public descriptor: Uint8Array,
   ) {
     this.length = memory.length;
   }
@@ -45,6 +45,14 @@ interface Push {
 }
 
 const GONE = new Uint8Array(0);
+
+/** An announced buffer that goes to another process: the peer has it up to `confirmed`, `rest` is what follows. */
+export interface OutgoingState {
+  readonly number: number;
+  readonly length: number;
+  readonly confirmed: number;
+  readonly rest: Uint8Array;
+}
 
 /** What the sending side tells its session. */
 export interface OutgoingHost {
@@ -131,7 +139,40 @@ export class Outgoing implements RdmaOwner {
 
   /** It was not announced after all. */
   takeBack({ descriptor }: OutgoingTransfer): void {
-    this.#exposing.conceal(descriptor);
+    if (descriptor.length > 0) this.#exposing.conceal(descriptor);
+  }
+
+  // ---------------------------------------------------------------- suspension (DUP-12 … DUP-14)
+
+  /** Whether no write to the peer's memory is under way, nor a cancel. */
+  get rests(): boolean {
+    return this.#push === null && (this.#cancel === 'no' || (this.#cancel === 'sent' && this.transfers.length === 0));
+  }
+
+  /** All RDMA memory is released; the peer will ask for the rest in messages, and anew. */
+  rest(): void {
+    for (const transfer of this.transfers) {
+      this.takeBack(transfer);
+      transfer.descriptor = GONE;
+      transfer.pieceAt = 0;
+      transfer.pieceEnd = 0;
+    }
+  }
+
+  get lastNumber(): number {
+    return this.#lastNumber;
+  }
+
+  /** What another process had announced; `memory` is all of each, of which the part before `confirmed` is not looked at. */
+  restore(transfers: readonly OutgoingState[], lastNumber: number): void {
+    this.#lastNumber = lastNumber;
+    for (const { number, length, confirmed, rest } of transfers) {
+      const memory = new Uint8Array(length);
+      memory.set(rest, confirmed);
+      const transfer = new OutgoingTransfer(number, memory, GONE);
+      transfer.confirmed = confirmed;
+      this.transfers.push(transfer);
+    }
   }
 
   // ---------------------------------------------------------------- what the receiver says

@@ -26,18 +26,20 @@ export async function start(
   owner: Readonly<Record<string, unknown>>,
   remote: Readonly<Record<string, unknown>> = {},
   connects = false,
+  env: Readonly<Record<string, string>> = {},
 ): Promise<Case> {
   const total = { total: TOTAL, ...remote };
   if (connects) {
-    const there = new Proc(t, 'handed.mjs', { parameters: total });
+    const there = new Proc(t, 'handed.mjs', { parameters: total, env });
     const handing = new Proc(t, 'handing.mjs', {
       parameters: { ...owner, port: await there.port(), remotePid: there.pid },
+      env,
     });
     return { handing, remote: there };
   }
-  const handing = new Proc(t, 'handing.mjs', { parameters: owner });
+  const handing = new Proc(t, 'handing.mjs', { parameters: owner, env });
   const port = await handing.port();
-  return { handing, remote: new Proc(t, 'handed.mjs', { parameters: { ...total, port } }) };
+  return { handing, remote: new Proc(t, 'handed.mjs', { parameters: { ...total, port }, env }) };
 }
 
 export const gone = async (remote: Proc, within = 30_000): Promise<Gone> =>

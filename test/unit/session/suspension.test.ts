@@ -264,9 +264,13 @@ describe('hand-overs at any moment, against the oracle', () => {
         fc.array(step, { minLength: 20, maxLength: 120 }),
         fc.integer({ min: 8, max: 16 }),
         fc.integer({ min: 1, max: 6 }),
-        async (steps, receiveBuffers, queueMax) => {
-          const offer = { receiveBuffers, maxMessageBytes: 2048, suspend: true };
+        fc.constantFrom('pull', 'push', 'copy'),
+        fc.boolean(),
+        async (steps, receiveBuffers, queueMax, way, late) => {
+          const rdma = { rdmaRead: way === 'pull', rdmaWrite: way === 'push', rdmaThresholdBytes: 3000 };
+          const offer = { receiveBuffers, maxMessageBytes: 2048, suspend: true, ...(way === 'copy' ? {} : rdma) };
           const ends: [End, End] = pair(offer, offer, queueMax);
+          for (const { rdma } of ends) rdma.late = late;
           ends[0].session.confirm();
           const expected: number[][] = [[], []];
           const waiting = [0, 0];

@@ -37,10 +37,19 @@ export function suspend(end: End, onSilentNow?: (over: HandOver) => void): HandO
 export function move(old: End, reading: boolean): End {
   const { peer } = old;
   assert.deepEqual([old.inbox.length, old.posted.length], [0, 0], 'nothing is under way to or from who leaves');
-  assert.deepEqual([peer.inbox.length, peer.posted.length], [0, 0], 'nor at the other end');
+  assert.equal(peer.posted.length, 0, 'nor from the other end');
   const state: SessionState = structuredClone(old.session.takeState());
+  assert.deepEqual(
+    [old.rdma.registrations, peer.rdma.registrations],
+    [0, 0],
+    'all memory is released (DUP-12 … DUP-14)',
+  );
   const fresh = new End(old.queueMax, old.user);
   fresh.peer = peer;
+  fresh.rdma.peer = peer.rdma;
+  peer.rdma.peer = fresh.rdma;
+  const { late, bytesMax } = old.rdma;
+  Object.assign(fresh.rdma, { late, bytesMax });
   fresh.consumed = old.consumed;
   peer.peer = fresh;
   old.session.leave();
@@ -51,7 +60,7 @@ export function move(old: End, reading: boolean): End {
   assert.equal(fresh.session.restoreState(state), 0);
   fresh.session.user = fresh.user;
   if (reading) fresh.session.startReading();
-  const total = state.unsent.reduce((sum, { length }) => sum + length, 0);
-  if (total > 0 && fresh.session.writev(state.unsent, total) === 1) fresh.user.onWritten(0);
+  const writing = state.unsent.length > 0 || state.lent.length > 0;
+  if (writing && !fresh.session.writing) fresh.user.onWritten(0);
   return fresh;
 }
