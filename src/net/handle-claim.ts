@@ -8,6 +8,7 @@ import { boundAddress, peerAddress } from './address.js';
 import { newHandleResource } from './async-context.js';
 import { HybridHandle } from './handle.js';
 import { tcpSession } from './handle-claim-tcp.js';
+import { findNames } from './handle-names.js';
 import type { NodeInternals } from './internals.js';
 import type { TcpHandle } from './node-shapes.js';
 import type { PatchSet } from './patch.js';
@@ -23,7 +24,8 @@ const PROPERTY = 'pendingHandle';
 /** Where a channel keeps what it has received. */
 const kReceived = Symbol('received');
 
-type Channel = { [kReceived]?: unknown; pendingHandle?: unknown };
+type OnRead = (this: unknown, memory?: ArrayBuffer) => unknown;
+type Channel = { [kReceived]?: unknown; pendingHandle?: unknown; onread?: OnRead };
 
 /**
  * Node's channels find a handle that has come in `pendingHandle`, which native code sets. The channel of this process was
@@ -36,7 +38,7 @@ export function claimArrivals(patches: PatchSet, internals: NodeInternals, port:
       return this[kReceived] ?? null;
     },
     set(this: Channel, value: unknown): void {
-      this[kReceived] = value instanceof internals.TCP ? claim(value, port) : value;
+      this[kReceived] = value instanceof internals.TCP ? claim(value, port, this, internals) : value;
     },
   });
   const symbol = Object.getOwnPropertySymbols(process).find((key) => key.description === 'kChannelHandle');
@@ -46,16 +48,30 @@ export function claimArrivals(patches: PatchSet, internals: NodeInternals, port:
 }
 
 /** What Node is to get for a handle that has come. */
-function claim(tcp: TcpHandle, port: SwitchPort): TcpHandle | HybridHandle {
+function claim(tcp: TcpHandle, port: SwitchPort, channel: Channel, internals: NodeInternals): TcpHandle | HybridHandle {
   const claimed = new ClaimedConnection(tcp);
-  return port.claim?.(tcp, claimed) === true ? claimed.makeHandle() : tcp;
+  if (port.claim?.(tcp, claimed) !== true) return tcp;
+  nameBy(claimed, channel, internals);
+  return claimed.makeHandle();
+}
+
+/** The message comes right after its handle, by the channel's `onread`; before Node sees it, the names are taken out. */
+function nameBy(claimed: ClaimedConnection, channel: Channel, internals: NodeInternals): void {
+  const { onread } = channel;
+  if (typeof onread !== 'function') return;
+  channel.onread = function readWithNames(this: unknown, memory?: ArrayBuffer): unknown {
+    channel.onread = onread;
+    const bytes = internals.streamState[internals.kReadBytesOrError];
+    if (memory !== undefined && bytes > 0) Object.assign(claimed, findNames(new Uint8Array(memory, 0, bytes)));
+    return onread.call(this, memory);
+  };
 }
 
 /** The connection as long as the switch does not have it, and the calls that wait for it. */
 class ClaimedConnection implements SanConnection, SanSession, ClaimEvents {
   readonly provider = '';
-  readonly local: SOCKADDR;
-  readonly remote: SOCKADDR;
+  local: SOCKADDR;
+  remote: SOCKADDR;
   readonly peer = null;
   readonly toSelf = false;
   readonly id = 0;

@@ -8,6 +8,7 @@
  * (Node 24) throws ERR_WORKER_HANDLE_NOT_TRANSFERABLE, as for every socket that cannot move.
  */
 import { Socket } from 'node:net';
+import { addNames } from './handle-names.js';
 import { Relay, type RelayTools } from './handle-relay.js';
 import { HybridHandle } from './handle.js';
 import { kAsync, kWriteError, kWritten, state, uvCode } from './handle-base.js';
@@ -19,7 +20,8 @@ type Sent = WeakMap<object, Set<Relay>>;
 
 /** The pipe writes that take a handle along; see `writeChannelMessage` in Node's child_process. */
 const PIPE_WRITES = ['writeUtf8String', 'writeLatin1String', 'writeAsciiString', 'writeUcs2String', 'writeBuffer'];
-/** Its position: `write…(req, data, handle)`. */
+/** Positions in `write…(req, data, handle)`. */
+const DATA_ARGUMENT = 1;
 const HANDLE_ARGUMENT = 2;
 
 /** Patches all ways. Not needed before the first hybrid handle is there. */
@@ -45,6 +47,7 @@ function guardWrite(original: Native, tools: RelayTools, sent: Sent): Native {
     const relay = known ?? (handle.canMove ? Relay.open(tools, handle.connection) : null);
     if (relay === null) return refuse();
     args[HANDLE_ARGUMENT] = relay.travelling;
+    if (relay.isOffered) args[DATA_ARGUMENT] = addNames(args[DATA_ARGUMENT], handle.connection);
     const result = original.apply(this, args);
     if (known !== null) return result;
     if (isSent(result)) {

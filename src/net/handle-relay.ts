@@ -85,6 +85,11 @@ export class Relay implements HandOverEvents {
     this.#copying = this.#offer === null;
   }
 
+  /** Whether the receiver's switch may have the connection itself. */
+  get isOffered(): boolean {
+    return this.#offer !== null;
+  }
+
   /** It could not be sent after all. */
   abort(): void {
     this.#endOffer();

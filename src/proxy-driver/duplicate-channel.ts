@@ -1,7 +1,7 @@
 /**
  * How two switches meet over a descriptor that one has sent to the other (DUP-23): whoever gives a connection away
  * listens under an abstract name made of the travelling socket's cookie; who receives the descriptor knows the cookie as
- * well, and nobody else can have a socket with it. Both ends check who the other is (D5).
+ * well. A name can be guessed, so the other end must have our own uid: who has that could take the descriptor itself (D5).
  *
  * Packets: u32 magic "SDH1", u16 version, u16 kind, u32 bytes, then the bytes (kind 1), or they are in a memfd that comes
  * along (kind 2).
@@ -131,13 +131,14 @@ export class DuplicateChannel {
 /** Makes both ends. */
 export class DuplicateTransport {
   readonly #addon: Addon;
-  readonly #allowedUids: ReadonlySet<number>;
+  readonly #uid: number;
   readonly #words = new BigUint64Array(4);
   readonly #credentials = new Int32Array(3);
 
-  constructor(addon: Addon, allowedUids: ReadonlySet<number>) {
+  /** `uid`: who may be at the other end; our own. */
+  constructor(addon: Addon, uid: number) {
     this.#addon = addon;
-    this.#allowedUids = allowedUids;
+    this.#uid = uid;
   }
 
   /** Waits for whoever receives the socket `fd`; null: that cannot be. */
@@ -145,9 +146,9 @@ export class DuplicateTransport {
     const addon = this.#addon;
     if (fd < 0 || addon.cookie(fd, this.#words) !== 0) return null;
     const listener = addon.listen(claimName(this.#words[0]), BACKLOG, (from, uid, _gid, pid) => {
-      const channel = this.#allowedUids.has(uid) ? DuplicateChannel.open(addon, from, uid, pid) : null;
+      const channel = uid === this.#uid ? DuplicateChannel.open(addon, from, uid, pid) : null;
       if (channel !== null) onClaim(channel);
-      else if (!this.#allowedUids.has(uid)) addon.close(from);
+      else if (uid !== this.#uid) addon.close(from);
     });
     if (listener < 0) return null;
     let open = true;
@@ -166,7 +167,7 @@ export class DuplicateTransport {
     const to = addon.connect(claimName(this.#words[0]));
     if (to < 0) return null;
     const [uid, , pid] = addon.credentials(to, this.#credentials) === 0 ? this.#credentials : [-1, -1, -1];
-    if (this.#allowedUids.has(uid)) return DuplicateChannel.open(addon, to, uid, pid);
+    if (uid === this.#uid) return DuplicateChannel.open(addon, to, uid, pid);
     addon.close(to);
     return null;
   }

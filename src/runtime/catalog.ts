@@ -52,18 +52,13 @@ export function makeCatalog(config: Config, driver: ProxyDriver, observer: Obser
   return { catalog, follower };
 }
 
-/** Whose processes may pair with this one (D5). */
-export function allowedUids(config: Config): ReadonlySet<number> {
-  return new Set([process.geteuid?.() ?? -1, ...config.allowedUids]);
-}
-
 function shm(config: Config, driver: ProxyDriver, observer: Observer): ProviderModule {
   driver.setSpin(effectiveSpinLimit(config.spinLimitMicroseconds, readProcessors()));
   return createShmProvider({
     driver,
     ringBytes: config.ringBytes,
     spillBytesMax: config.exitFlushBytes,
-    allowedUids: allowedUids(config),
+    allowedUids: new Set([process.geteuid?.() ?? -1, ...config.allowedUids]),
     onEvent: (event) => observer.onLink(event),
   });
 }

@@ -8,7 +8,7 @@ import { TcpipProvider, type TcpMethods } from '../providers/tcpip/index.js';
 import { DuplicateTransport, type ProxyDriver } from '../proxy-driver/index.js';
 import type { Catalog, CatalogFollower } from '../catalog/index.js';
 import { type RouteReason, SanConnection, Switch } from '../switch/index.js';
-import { allowedUids, makeCatalog } from './catalog.js';
+import { makeCatalog } from './catalog.js';
 import type { Observer } from './observer.js';
 
 export interface StartInput {
@@ -106,7 +106,7 @@ function makeSwitch(
     connectTimeoutMs: config.connectTimeoutMilliseconds,
     negativeTtlMs: NEGATIVE_MS,
     events: observer.switchEvents,
-    duplicates: new DuplicateTransport(driver.addon, allowedUids(config)),
+    duplicates: new DuplicateTransport(driver.addon, process.geteuid?.() ?? -1),
     admits: (address, port, use) =>
       program && (use === 'listen' ? filters.listener(address, port) : filters.connection(address, port)),
   });

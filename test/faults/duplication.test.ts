@@ -13,7 +13,11 @@ describe('a connection under load in both directions goes to another process (DU
         const on = await handing.hears('on');
         assert.equal(on['route'], 'san');
         assert.equal(on['peerPid'], remote.pid);
-        assert.equal(on['shown'], (on['remote'] as { sin_port: number }).sin_port);
+        const { sin_port: remotePort } = on['remote'] as { sin_port: number };
+        const { sin_port: localPort } = on['local'] as { sin_port: number };
+        assert.equal(on['shown'], remotePort);
+        const { port, local } = await handing.hears('taken');
+        assert.deepEqual([port, local], [remotePort, localPort], 'the names are right from the beginning');
         assertWhole(await gone(remote));
         assert.deepEqual((await handing.hears('closed'))['events'], ['end']);
         await remote.succeeded();

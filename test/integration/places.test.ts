@@ -114,14 +114,29 @@ describe('several processes behind one port', { concurrency: 2 }, () => {
     });
   }
 
+  test('HTTP, accepted by a parent and served by its child', async (t) => {
+    const pair: Pair = { server: 'http-handover-server.mjs', client: 'http-client.mjs' };
+    const baseline = await runPair(pair, 'off');
+    await t.test('on the SAN', { skip }, async () => {
+      const { client, server, logs } = await runPair(pair, 'require');
+      assertSameRun(logs, baseline.logs);
+      assertSan(client.routes, 'client');
+      // The parent has accepted them, and its child has them.
+      const children = server.routes.filter(({ pid, carrier }) => pid !== server.routes[0]?.pid && carrier === 'san');
+      assert.ok(children.length > 0, 'the child has connections on the SAN');
+    });
+  });
+
   test('accepted connections handed to a child', async (t) => {
     const pair = pairOf('handover-server.mjs', {});
     const baseline = await runPair(pair, 'off');
-    // A SAN socket has no descriptor that would carry its bytes: the sender relays (DESIGN D12).
+    // The child takes them over (DESIGN D12).
     await t.test('on the SAN', { skip }, async () => {
-      const { client, logs } = await runPair(pair, 'require');
+      const { client, server, logs } = await runPair(pair, 'require');
       assertSameRun(logs, baseline.logs);
       assertSan(client.routes, 'client');
+      assertSan(server.routes, 'server and child');
+      assert.equal(new Set(server.routes.map(({ pid }) => pid)).size, 2, 'in the parent first, then in the child');
     });
     await t.test('on TCP, when a rule excludes the program', { skip }, async () => {
       const excluded = { ...pair, serverEnv: { SOCKETS_DIRECT_EXCLUDE: 'program:handover-server.mjs' } };

@@ -74,6 +74,15 @@ server.on('upgrade', (_request, socket, head) => {
   socket.on('end', () => socket.end());
 });
 server.listen(0, '127.0.0.1', () => record.ready({ port: server.address().port }));
+if (process.send !== undefined) {
+  // A child that gets its connections from its parent: http-handover-server.mjs.
+  process.on('message', (_message, socket) => {
+    server.emit('connection', socket);
+    socket.resume();
+  });
+  process.once('SIGTERM', () => process.disconnect());
+  process.send('here');
+}
 record.onStop(() => {
   server.close(() => record.fact('requests', requests));
   server.closeAllConnections();

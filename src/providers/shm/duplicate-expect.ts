@@ -12,6 +12,8 @@ const { setTimeout, clearTimeout } = globalThis;
  * process that was killed or stopped then takes so long (DUP-35).
  */
 const ATTACH_MS_MAX = 5000;
+/** Most connections of one isolate that wait at a time: each has a descriptor, which a peer makes us open (D5). */
+const EXPECTED_MAX = 64;
 /** Connections that wait on the token's listener; one is expected. */
 const BACKLOG = 4;
 
@@ -22,7 +24,7 @@ export function attachName(token: number): string {
 
 /** Listens for the process `pid`, which will attach with `token`. False: no listener, and nothing has changed. */
 export function expectAttach(state: ShmState, socket: ShmSocket, token: number, pid: number): boolean {
-  if (state.expected.has(token)) return false;
+  if (state.expected.has(token) || state.expected.size >= EXPECTED_MAX) return false;
   const listener = state.addon.listen(attachName(token), BACKLOG, (fd, uid, _gid, from) => {
     if (from === pid) state.links.accept(fd, uid, from);
     else state.addon.close(fd);

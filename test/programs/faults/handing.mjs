@@ -79,7 +79,7 @@ const use = (socket, onSan = nothing) => {
   };
   const timer = setInterval(tell, 5);
   timer.unref();
-  say('taken', { route: routeOf(socket)?.route ?? null });
+  say('taken', { route: routeOf(socket)?.route ?? null, port: socket.remotePort, local: socket.localPort });
   socket.on('end', () => events.push('end'));
   socket.on('error', ({ code }) => events.push(code));
   socket.on('close', () => {

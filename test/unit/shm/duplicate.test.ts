@@ -230,3 +230,22 @@ void test('only a connected socket can be duplicated; the provider says that it 
   assert.equal(value.value, 1);
   proc.lpWSPCleanup(errno);
 });
+
+void test('a peer cannot make it wait for any number of processes (D5)', async (t) => {
+  const { remote, owner } = await three(t);
+  const accepted: number[] = [];
+  const { tcp, port } = await remote.listen((s) => void accepted.push(s));
+  t.after(() => tcp.close());
+  const answers: Duplicated[] = [];
+  for (let i = 0; i < 70; i++) {
+    const { s, code } = await owner.connect(port);
+    assert.equal(code, 0);
+    const receiver = new Duplicated();
+    owner.owned.SdpSetReceiver(s, receiver, owner.errno);
+    assert.equal(duplicate(owner, s).result, 0);
+    answers.push(receiver);
+  }
+  await until(() => answers.every(({ duplicated }) => duplicated.length === 1), 'all answers');
+  const codes = answers.map(({ duplicated }) => duplicated[0]);
+  assert.deepEqual([codes.filter((code) => code === 0).length, codes.slice(64)], [64, new Array(6).fill(WSAENETDOWN)]);
+});

@@ -22,6 +22,9 @@ export const KIND = {
   message: layouts.RECORD_MESSAGE,
   close: layouts.RECORD_CLOSE,
   write: layouts.RECORD_WRITE,
+  duplicate: layouts.RECORD_DUPLICATE,
+  duplicated: layouts.RECORD_DUPLICATED,
+  attach: layouts.RECORD_ATTACH,
 };
 export const TYPE = { confirm: 1, data: 2, credit: 3, fin: 4 };
 export const PACKET = { hello: 1, welcome: 2, reject: 3, spill: 4 };
