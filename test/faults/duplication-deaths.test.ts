@@ -1,6 +1,7 @@
 // Everybody who has to do with a hand-over dies in turn, at every step of it.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { assertWhole, gone, start } from './support/handing.js';
 import { SOON } from './support/process.js';
 
@@ -54,5 +55,42 @@ describe('somebody dies during the hand-over: an error for who is left, in bound
         });
       }
     }
+  }
+});
+
+describe('somebody stops during the hand-over, and nobody can see it but by the clock (DUP-36)', {
+  concurrency: 3,
+}, () => {
+  for (const [point, victim] of [
+    ['SUSPENDED came', 'self'],
+    ['SUSPEND sent', 'remote'],
+    ['parcel sent', 'other'],
+  ] as const) {
+    test(`at "${point}": ${victim}`, async (t) => {
+      const { handing, remote } = await start(t, { point, victim, signal: 'SIGSTOP' }, { total: FEW }, true);
+      const { pid } = (await handing.hears('struck')) as { pid: number };
+      t.after(() => {
+        try {
+          process.kill(pid, 'SIGKILL');
+        } catch {
+          // It was one that the test ends itself.
+        }
+      });
+      if (victim === 'remote') {
+        // It does not answer in time: the connection stays where it is, and is relayed to the child.
+        await delay(5500);
+        remote.signal('SIGCONT');
+        assertWhole(await gone(remote), FEW);
+      } else {
+        const end = await gone(remote, DOUBT + 10_000);
+        assert.ok(end.good);
+        assert.match(end.events.join(), /^(ECONNRESET|EPIPE|end,EPIPE|end,ECONNRESET)$/);
+        // Who gets it is told as well, unless it is the one that stands still.
+        if (victim === 'self') {
+          const { events } = (await handing.hears('closed', () => true, 20_000)) as { events: string[] };
+          assert.deepEqual(events, ['ECONNRESET']);
+        }
+      }
+    });
   }
 });

@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { routeOf } from '../../../dist/index.js';
 import { pattern } from './lib/pattern.mjs';
-import { killAt } from './lib/points.mjs';
+import { strikeAt } from './lib/points.mjs';
 import { delay, parameters, say } from './lib/talk.mjs';
 
 const { port, plain, prepare, after, point, victim, up, kidEnv } = parameters;
@@ -50,9 +50,10 @@ const nothing = () => {};
 const strike = (other) => {
   if (point === undefined) return;
   const pids = { self: process.pid, other, remote: parameters.remotePid };
-  killAt(
+  strikeAt(
     point,
     () => pids[victim],
+    parameters.signal ?? 'SIGKILL',
     (at) => say('struck', { at, pid: pids[victim] }),
   );
 };

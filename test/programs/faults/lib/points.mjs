@@ -1,4 +1,4 @@
-// Named points of a hand-over: at one of them a process, this one or another, is killed. A preload of its own: the
+// Named points of a hand-over: at one of them a process, this one or another, is killed or stopped. A preload of its own: the
 // methods are those of the build that the switch of this process uses.
 import { HandOver } from '../../../../dist/switch/duplicate-offer.js';
 import { Claim } from '../../../../dist/switch/duplicate-claim.js';
@@ -19,8 +19,8 @@ const POINTS = {
   'RESUME sent': [Session, 'restoreState', 'after'],
 };
 
-/** Kills `pid()` with SIGKILL when this process comes to the point for the first time; `told` hears of it before. */
-export const killAt = (point, pid, told) => {
+/** Sends `pid()` the signal when this process comes to the point for the first time; `told` hears of it before. */
+export const strikeAt = (point, pid, signal, told) => {
   const [owner, method, when] = POINTS[point];
   const original = owner.prototype[method];
   let done = false;
@@ -28,7 +28,7 @@ export const killAt = (point, pid, told) => {
     if (done) return;
     done = true;
     told(point);
-    process.kill(pid(), 'SIGKILL');
+    process.kill(pid(), signal);
   };
   owner.prototype[method] = function (...args) {
     if (when === 'before') strike();
