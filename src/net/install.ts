@@ -98,7 +98,7 @@ function patch(internals: NodeInternals, port: SwitchPort, options: NetOptions):
   claimArrivals(patches, internals, port);
   watchTls(patches, internals.tlsWrap, taken, (handle) => pending.get(handle)?.divert('tls-client'));
   interceptClose(patches, { internals, routes, pending, listeners, port });
-  interceptListen(patches, { internals, port, routes, listeners });
+  interceptListen(patches, { internals, port, hold: options.hold, routes, listeners });
   interceptConnect(patches, { internals, port, hold: options.hold, routes, taken, pending });
   Object.defineProperty(process, MARK, { value: true, configurable: true });
   return {

@@ -36,9 +36,9 @@ export function interceptClose(patches: PatchSet, context: CloseContext): void {
           connect.close(original, callback);
           return;
         }
-        listeners.get(this)?.close();
         closeTcp(context, this);
         original.call(this, callback);
+        listeners.get(this)?.close();
       },
   );
   patches.method<(this: TcpHandle, callback?: (() => void) | null) => number>(

@@ -13,7 +13,7 @@ import { HybridHandle } from './handle.js';
 import type { NodeInternals } from './internals.js';
 import type { TcpHandle } from './node-shapes.js';
 import type { PatchSet } from './patch.js';
-import type { Listening, ListenRequest, SanConnection, SharedHandle, SwitchPort } from './port.js';
+import type { Hold, Listening, ListenRequest, SanConnection, SharedHandle, SwitchPort } from './port.js';
 import type { RouteTable } from './route.js';
 
 /** As it is at load: a program’s fake timers, put in place later, must not stop a connection. */
@@ -28,7 +28,8 @@ type WorkerHandle = SharedHandle & { onconnection: OnConnection; close(...args: 
 type ListenHandle = (TcpHandle & { onconnection: OnConnection }) | WorkerHandle;
 type NetServer = Server & {
   _handle: ListenHandle | null;
-  readonly _connections: number;
+  _connections: number;
+  _emitCloseIfDrained(): void;
   readonly dropMaxConnection?: boolean;
 };
 
@@ -42,6 +43,7 @@ export interface ListenContext {
   readonly internals: NodeInternals;
   readonly port: SwitchPort;
   readonly routes: RouteTable;
+  readonly hold: Hold;
   /** Companions by their listening handle. */
   readonly listeners: Map<object, Companion>;
 }
@@ -78,8 +80,9 @@ function attach(context: ListenContext, server: NetServer, backlog: number): voi
 function closeWith(handle: WorkerHandle, companion: Companion): void {
   const { close } = handle;
   handle.close = function closeBoth(...args) {
+    const result = close.apply(this, args);
     companion.close();
-    return close.apply(this, args);
+    return result;
   };
 }
 
@@ -111,6 +114,8 @@ export class Companion implements ListenRequest {
   #installed: OnConnection;
   #listening: Listening | null = null;
   #accepted: HybridHandle | null = null;
+  /** Connections that are still to come after the handle was closed. */
+  #toCome = 0;
 
   constructor(context: ListenContext, server: NetServer, handle: ListenHandle, local: SOCKADDR, backlog: number) {
     this.#context = context;
@@ -140,8 +145,29 @@ export class Companion implements ListenRequest {
   /** The handle was closed. */
   close(): void {
     if (!this.#context.listeners.delete(this.#handle)) return;
+    // If others have the listening socket too, nothing in its queue is lost by our leaving; what this process has taken
+    // of it is the program's, and its server is not closed before that has come.
+    this.#toCome = this.#listening?.close() ?? 0;
+    if (this.#toCome === 0) {
+      this.#resource.emitDestroy();
+      return;
+    }
+    this.#server._connections += this.#toCome;
+    this.#context.hold(1);
+  }
+
+  onLost(): void {
+    if (this.#toCome === 0) return;
+    this.#came();
+    this.#server._emitCloseIfDrained();
+  }
+
+  /** One of those that were to come has, or never will. */
+  #came(): void {
+    this.#server._connections--;
+    if (--this.#toCome > 0) return;
+    this.#context.hold(-1);
     this.#resource.emitDestroy();
-    this.#listening?.close();
   }
 
   isEligible(): boolean {
@@ -168,7 +194,7 @@ export class Companion implements ListenRequest {
   }
 
   onConnection(connection: SanConnection): void {
-    if (!this.isEligible()) {
+    if (this.#toCome === 0 && !this.isEligible()) {
       connection.session.reset();
       return;
     }
@@ -181,6 +207,8 @@ export class Companion implements ListenRequest {
   inject(): void {
     const handle = this.#accepted;
     this.#accepted = null;
+    // It is counted by `net` from now on.
+    if (this.#toCome > 0) this.#came();
     this.#inner.call(this.#handle, 0, handle);
   }
 }

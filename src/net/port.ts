@@ -88,13 +88,16 @@ export interface ListenRequest {
   /** Whether it takes one more, beside `waiting` ones that it does not know of yet. */
   hasRoom(waiting: number): boolean;
   onConnection(connection: SanConnection): void;
+  /** One of those that were to come after {@link Listening.close} will not. */
+  onLost(): void;
 }
 
 /** The companion of a listening handle. */
 export interface Listening {
   /** Why there is no companion; null: there is one. */
   readonly reason: RouteReason | null;
-  close(): void;
+  /** The handle is closed. Returns how many connections are still to come, each by `onConnection` or `onLost`. */
+  close(): number;
 }
 
 /** What becomes of a connection that was offered to another process; after the first, exactly one of the others. */

@@ -65,7 +65,7 @@ const NO_DRIVER = { reason: 'addon-unavailable' as const, detail: '' };
 /** The switch is off: every connection stays on TCP, and says why. */
 function installOff(off: { reason: RouteReason; detail: string }, observer: Observer): Started {
   const { reason, detail } = off;
-  const listening = { reason, close: nothing };
+  const listening = { reason, close: () => 0 };
   const known = { reason, remembered: true };
   const port: SwitchPort = {
     known: () => known,
@@ -160,6 +160,7 @@ export function makePort(sw: Switch, tcpip: TcpipProvider): SwitchPort {
         isEligible: () => request.isEligible(),
         hasRoom: (waiting) => request.hasRoom(waiting),
         onConnection: (connection) => request.onConnection(connection),
+        onLost: () => request.onLost(),
       });
       return {
         get reason() {
@@ -167,7 +168,7 @@ export function makePort(sw: Switch, tcpip: TcpipProvider): SwitchPort {
         },
         close() {
           tcpip.forget(tcp);
-          listening.close();
+          return listening.close();
         },
       };
     },

@@ -27,3 +27,15 @@ export const SO_SD_DUPLICATION = 0x7f03;
  * its program next to nothing.
  */
 export const SIO_SD_LISTENER_HINT = 0x98000003;
+
+/**
+ * Control code of the TCP/IP provider (`_WSAIOW(IOC_VENDOR, 4)`), input a SOCKADDR: the native address (a number, as of
+ * `SO_SD_NATIVE_ADDRESS`) of the socket that listens there, be it another process's; `WSAEACCES` if it is another user's.
+ */
+export const SIO_SD_LISTENER_AT = 0x98000004;
+
+/**
+ * Control code (`_WSAIO(IOC_VENDOR, 5)`), on a socket that connects: who was asked does not answer in time. 0: the provider
+ * has asked another one that serves the same listener; `WSAEADDRNOTAVAIL`: there is none.
+ */
+export const SIO_SD_ASK_ANOTHER = 0x98000005;

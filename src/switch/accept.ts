@@ -78,6 +78,8 @@ export class CompanionListener implements ConnectionOwner, IncomingHost {
   /** How often the event was set. */
   #signals = 0;
   #closed = false;
+  /** Closed, and connections are still to come. */
+  #lingering = false;
 
   constructor(host: AcceptHost, listening: Listening, provider: SanProvider, s: SOCKET) {
     this.#host = host;
@@ -94,13 +96,29 @@ export class CompanionListener implements ConnectionOwner, IncomingHost {
     return this.#provider.procs.lpWSPEventSelect(this.#s, this.#event, FD_ACCEPT, errno) === 0;
   }
 
-  /** Ends the listener; connections the program has not seen are reset, as TCP does. */
-  close(): void {
-    if (this.#closed) return;
+  /** Connections that the program has not seen. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /**
+   * Ends the listener. Connections that the program has not seen are reset, or if they are to linger, still given to it when
+   * they are confirmed. Returns how many will be, each by `onConnection` or `onLost`.
+   */
+  close(linger: boolean): number {
+    if (this.#closed) return 0;
     this.#closed = true;
     this.#event.onSet = null;
     this.#provider.close(this.#s);
     for (const incoming of [...this.#negotiating]) incoming.close();
+    if (!linger) this.resetWaiting();
+    this.#lingering = this.#waiting.size > 0;
+    if (this.#lingering) this.#host.timers.setTimeout(resetWaiting, UNCONFIRMED_MS_MAX, this).unref();
+    return this.#waiting.size;
+  }
+
+  /** Who is no more to confirm, or has not for so long that he never will. */
+  resetWaiting(): void {
     for (const connection of [...this.#waiting]) connection.session.reset();
   }
 
@@ -287,12 +305,16 @@ export class CompanionListener implements ConnectionOwner, IncomingHost {
   }
 
   closed(connection: SanConnection): void {
-    this.#waiting.delete(connection);
+    if (this.#waiting.delete(connection) && this.#lingering) this.#listening.request.onLost();
   }
 
   violation(connection: SanConnection, what: string): void {
     this.#host.violation(connection, what);
   }
+}
+
+function resetWaiting(listener: CompanionListener): void {
+  listener.resetWaiting();
 }
 
 function acceptMore(listener: CompanionListener): void {

@@ -18,6 +18,7 @@ import {
   type ProviderModule,
   SIO_ADDRESS_LIST_CHANGE,
   SIO_ROUTING_INTERFACE_QUERY,
+  SIO_SD_LISTENER_AT,
   SO_SD_NATIVE_ADDRESS,
   SOCK_STREAM,
   type SOCKADDR,
@@ -123,6 +124,14 @@ export class BaseProvider {
     optlen.value = 8;
     const code = this.#procs.lpWSPGetSockOpt(tcp, SOL_SOCKET, SO_SD_NATIVE_ADDRESS, optval, optlen, errno);
     return code === 0 ? Number(optval.value) : null;
+  }
+
+  /** The same of the socket that listens at a name, whoever has it; null: nobody does, or not of our user. */
+  listenerAt(name: SOCKADDR): number | null {
+    const code = SIO_SD_LISTENER_AT;
+    ioctlOut.value = null;
+    const result = this.#procs.lpWSPIoctl(this.#scratch, code, name, ioctlOut, ioctlBytes, null, null, null, errno);
+    return result === 0 ? Number(ioctlOut.value) : null;
   }
 
   /** Where a destination is, by the routing table; null: there is no route, or the kernel does not say. */

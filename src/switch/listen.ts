@@ -22,6 +22,8 @@ export interface ListenRequest {
   hasRoom(waiting: number): boolean;
   /** A connection that the peer has confirmed; called from inside the provider: must not throw. */
   onConnection(connection: SanConnection): void;
+  /** One of those that were to come after {@link Listening.close} will not. */
+  onLost(): void;
 }
 
 const errno = out(0);
@@ -35,6 +37,8 @@ export class Listening {
   readonly #companions = new Map<SanProvider, CompanionListener>();
   /** Why the last provider tried has no companion; what counts if none has. */
   #failure: RouteReason;
+  /** The number by which the host knows the listening socket; null: not known. */
+  #native: number | null = null;
   #closed = false;
 
   constructor(host: AcceptHost, id: number, request: ListenRequest, name: SOCKADDR, reason: RouteReason) {
@@ -71,17 +75,31 @@ export class Listening {
   detach(provider: SanProvider, reason: RouteReason): void {
     const companion = this.#companions.get(provider);
     if (companion === undefined) return;
-    companion.close();
+    companion.close(false);
     this.#companions.delete(provider);
     this.#failure = reason;
   }
 
-  close(): void {
-    if (this.#closed) return;
+  /**
+   * The program's listener is closed, its TCP socket already. Connections that are accepted and not confirmed are reset,
+   * as the kernel does with those in the queue of its socket; unless the socket goes on, for others have it too: then it
+   * does not. Returns how many such connections are still to come, each by `onConnection` or `onLost`.
+   */
+  close(): number {
+    if (this.#closed) return 0;
     this.#closed = true;
-    for (const companion of this.#companions.values()) companion.close();
+    const companions = [...this.#companions.values()];
+    const linger = companions.some(({ waiting }) => waiting > 0) && this.#goesOn();
     this.#companions.clear();
+    let toCome = 0;
+    for (const companion of companions) toCome += companion.close(linger);
     this.#host.listeningClosed(this);
+    return toCome;
+  }
+
+  /** Whether somebody else has the listening socket. */
+  #goesOn(): boolean {
+    return this.#native !== null && this.#host.base.listenerAt(this.name) === this.#native;
   }
 
   #open(provider: SanProvider): CompanionListener | RouteReason {
@@ -105,6 +123,7 @@ export class Listening {
   #listen(provider: SanProvider, s: SOCKET): RouteReason | null {
     const { procs } = provider;
     const native = this.#host.base.nativeAddress(this.request.tcp);
+    this.#native = native;
     // A provider that translates addresses otherwise does not know this option, and needs none.
     if (native !== null) procs.lpWSPSetSockOpt(s, SOL_SOCKET, SO_SD_NATIVE_ADDRESS, native, 8, errno);
     return procs.lpWSPListen(s, this.request.backlog, errno) === 0 ? null : reasonFromListen(errno.value);

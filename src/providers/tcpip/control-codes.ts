@@ -10,6 +10,7 @@ import {
   SIO_ADDRESS_LIST_QUERY,
   SIO_GET_EXTENSION_FUNCTION_POINTER,
   SIO_ROUTING_INTERFACE_QUERY,
+  SIO_SD_LISTENER_AT,
   type SOCKADDR,
   sockaddrLength,
   WSAEAFNOSUPPORT,
@@ -22,6 +23,7 @@ import {
   wsaFromErrno,
 } from '../../spi/index.js';
 import type { TcpipDriver } from './handle.js';
+import { listenerAt } from './socket-options.js';
 import type { TcpSocket } from './socket-record.js';
 
 /** The answer to `SIO_ROUTING_INTERFACE_QUERY`: the address TCP would connect from, and this project's addition. */
@@ -49,6 +51,8 @@ export function control(
       return WSAEWOULDBLOCK;
     case SIO_ROUTING_INTERFACE_QUERY:
       return routingInterface(driver, input, output, bytesReturned);
+    case SIO_SD_LISTENER_AT:
+      return listener(driver, input, output, bytesReturned);
     case SIO_GET_EXTENSION_FUNCTION_POINTER: {
       const guid = guidText(input);
       return SAN_EXTENSIONS.some((extension) => extension.guid === guid) ? WSAEOPNOTSUPP : WSAEINVAL;
@@ -56,6 +60,17 @@ export function control(
     default:
       return WSAENOPROTOOPT;
   }
+}
+
+function listener(driver: TcpipDriver, input: unknown, output: Out<unknown>, bytesReturned: Out<number>): number {
+  const name = input as Partial<SOCKADDR> | null;
+  if (typeof name?.sin_addr !== 'string' || typeof name.sin_port !== 'number') return WSAEFAULT;
+  const cookie = listenerAt(driver, name.sa_family === AF_INET6 ? 6 : 4, name.sin_addr, name.sin_port);
+  if (typeof cookie === 'number') return wsaFromErrno(cookie);
+  if (cookie > BigInt(Number.MAX_SAFE_INTEGER)) return WSAENOPROTOOPT;
+  output.value = Number(cookie);
+  bytesReturned.value = 8;
+  return 0;
 }
 
 function routingInterface(

@@ -75,20 +75,23 @@ function nativeAddress(
   return 0;
 }
 
-/**
- * The listening socket of another process, found as those find it who connect to it (D4). Nobody else can have bound that
- * name while that process listens for us. It must be our user's, for who answers in its place must be (D5).
- */
+/** The listening socket of another process. Nobody else can have bound that name while that process listens for us. */
 function sharedAddress(handle: SharedHandle, driver: TcpipDriver): bigint | number {
-  const { address, port, family }: NodeName = nameOf(handle);
-  if (address === undefined || port === undefined || isIP(address) === 0) return -EINVAL;
-  const remote = { family: family === 'IPv6' ? (6 as const) : (4 as const), address, port };
-  const found = driver.translate(remote, { ...remote, address: remote.family === 6 ? '::' : '0.0.0.0', port: 0 });
-  if (typeof found === 'number') return found;
-  return found.uid === process.geteuid?.() ? found.cookie : -EACCES;
+  const name: NodeName = {};
+  if (handle.getsockname(name) !== 0) return -EINVAL;
+  return listenerAt(driver, name.family === 'IPv6' ? 6 : 4, name.address ?? '', name.port ?? 0);
 }
 
-function nameOf(handle: SharedHandle): NodeName {
-  const name: NodeName = {};
-  return handle.getsockname(name) === 0 ? name : {};
+/**
+ * The SO_COOKIE of the socket that listens there, found as those find it who connect to it (D4), or -errno. It must be our
+ * user's, for who answers in its place must be (D5).
+ */
+export function listenerAt(driver: TcpipDriver, family: 4 | 6, address: string, port: number): bigint | number {
+  if (isIP(address) !== family) return -EINVAL;
+  const found = driver.translate(
+    { family, address, port },
+    { family, address: family === 6 ? '::' : '0.0.0.0', port: 0 },
+  );
+  if (typeof found === 'number') return found;
+  return found.uid === process.geteuid?.() ? found.cookie : -EACCES;
 }

@@ -18,7 +18,7 @@ const OFF: SwitchPort = {
   known: () => ({ reason: 'switch-off', remembered: true }),
   provenPlain: () => undefined,
   connect: () => 'switch-off',
-  listen: () => ({ reason: 'switch-off', close: () => undefined }),
+  listen: () => ({ reason: 'switch-off', close: () => 0 }),
 };
 const nothing = (): void => undefined;
 

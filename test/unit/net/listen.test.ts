@@ -302,6 +302,34 @@ describe('the companion', () => {
       await close(server);
     });
 
+    test('that closes with connections still to come: they are the server’s, and it is closed after them', async () => {
+      const { server, hidden } = worker(NAME);
+      const request = bench.san.on(9);
+      const events: string[] = [];
+      server.on('connection', (socket) => {
+        events.push(`connection ${hidden._connections}`);
+        socket.on('close', () => events.push('end'));
+        socket.destroy();
+      });
+      server.on('close', () => events.push('close'));
+      bench.san.toCome = 2;
+      server.close();
+      bench.san.toCome = 0;
+      await delay(5);
+      assert.deepEqual([events, hidden._connections], [[], 2]);
+      const [, session] = memoryPair();
+      const name = makeSockaddr(AF_INET, '127.0.0.1', 1);
+      request?.onConnection({ session, provider: 'x', local: name, remote: name, peer: null, toSelf: false, id: 1 });
+      await before2Seconds(() => events.includes('end'));
+      await delay(5);
+      assert.deepEqual(events, ['connection 2', 'end']);
+      request?.onLost();
+      await before2Seconds(() => events.length === 3);
+      assert.deepEqual([events.at(-1), hidden._connections], ['close', 0]);
+      request?.onLost();
+      assert.equal(hidden._connections, 0, 'none is left to be lost');
+    });
+
     test('connections of both carriers reach the program, each with its route', async () => {
       const source: Server = createServer();
       const port = await listen(source);

@@ -14,6 +14,7 @@ import {
   SIO_ADDRESS_LIST_CHANGE,
   SIO_ADDRESS_LIST_QUERY,
   SIO_ROUTING_INTERFACE_QUERY,
+  SIO_SD_LISTENER_AT,
   SO_SD_NATIVE_ADDRESS,
   type SOCKADDR,
   SOCKET_ERROR,
@@ -36,6 +37,8 @@ export class FakeBase implements ProviderModule {
   /** Options that the program has set. */
   readonly options = new Map<number, number>();
   nativeAddress: number | null = 77;
+  /** Whose socket listens, wherever one asks. */
+  listenerAt: number | null = null;
   /** Where routes lead: by destination; absent: local, from 127.0.0.1. */
   readonly routes = new Map<string, { local: boolean; source: string } | null>();
   routeQueries = 0;
@@ -85,6 +88,7 @@ export class FakeBase implements ProviderModule {
           this.#armed = true;
           return failed(lpErrno, WSAEWOULDBLOCK);
         } else if (code === SIO_ROUTING_INTERFACE_QUERY) return this.#route(input as SOCKADDR, output, lpErrno);
+        else if (code === SIO_SD_LISTENER_AT && this.listenerAt !== null) output.value = this.listenerAt;
         else return failed(lpErrno, WSAENOPROTOOPT);
         return 0;
       },

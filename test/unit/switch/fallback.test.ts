@@ -212,6 +212,7 @@ describe('a listener that cannot be reached on the SAN', () => {
       backlog: 5,
       isEligible: () => true,
       hasRoom: () => true,
+      onLost: () => undefined,
       onConnection: () => undefined,
     });
     new Program().connect(harness.sw, PEER);

@@ -150,6 +150,8 @@ export class Listener {
   eligible = true;
   /** What it takes beside those that wait. */
   room = Infinity;
+  /** How many that were to come after the close did not. */
+  lost = 0;
 
   request(local: SOCKADDR, backlog = 511, tcp = 8): ListenRequest {
     return {
@@ -158,6 +160,7 @@ export class Listener {
       backlog,
       isEligible: () => this.eligible,
       hasRoom: (waiting) => waiting < this.room,
+      onLost: () => void this.lost++,
       onConnection: (connection) => this.connections.push(connection),
     };
   }

@@ -11,9 +11,11 @@ import {
   WSAEMFILE,
   WSAENETDOWN,
   WSAENOPROTOOPT,
+  WSAECONNRESET,
   WSAENOTCONN,
 } from '../../../src/spi/index.js';
 import { decodeRefusal } from '../../../src/switch/refusal.js';
+import { presentTimers } from '../../../src/switch/timers.js';
 import { FakeSan } from './fake-san.js';
 import {
   confirmMessage,
@@ -298,6 +300,46 @@ describe('the accept queue', () => {
     handle.close();
     assert.equal(harness.san.open.length, 0);
     assert.equal(listener.connections.length, 0);
+  });
+
+  test('of a listener that closes still comes, if others have the listening socket too: TCP would not lose it', () => {
+    const { harness, companion, handle, listener } = listening();
+    const { san } = harness;
+    san.request(companion, OFFER_BYTES);
+    const first = san.last;
+    san.request(companion, OFFER_BYTES);
+    harness.base.listenerAt = 77;
+    assert.equal(handle.close(), 2);
+    assert.equal(companion.closed, true);
+    san.deliver(first, confirmMessage());
+    assert.equal(listener.connections[0]?.session.phase, 'established');
+    san.last.receiver?.onDisconnect(WSAECONNRESET);
+    assert.deepEqual([listener.connections.length, listener.lost], [1, 1]);
+    assert.equal(handle.close(), 0);
+  });
+
+  test('of which nobody confirms is lost after five seconds', () => {
+    const due: (() => void)[] = [];
+    const later = ((act: (...args: unknown[]) => void, ms: number, ...args: unknown[]) => {
+      assert.equal(ms, 5000);
+      due.push(() => act(...args));
+      return { unref: () => undefined };
+    }) as unknown as typeof setTimeout;
+    const harness = startHarness(undefined, { timers: { ...presentTimers(), setTimeout: later } });
+    const { companion, handle, listener } = listening(harness);
+    harness.san.request(companion, OFFER_BYTES);
+    harness.base.listenerAt = 77;
+    assert.equal(handle.close(), 1);
+    for (const act of due) act();
+    assert.deepEqual([listener.connections.length, listener.lost, harness.san.open.length], [0, 1, 0]);
+  });
+
+  test('has no room in a worker that would give it back to its primary: listener-busy', () => {
+    const { harness, companion, listener } = listening();
+    listener.room = 1;
+    harness.san.request(companion, OFFER_BYTES);
+    harness.san.request(companion, OFFER_BYTES);
+    assert.deepEqual([companion.answers[0]?.code, refusal(companion)], [CF_ACCEPT, 'listener-busy']);
   });
 
   test('a confirmed connection outlives its listener', () => {

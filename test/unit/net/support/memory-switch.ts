@@ -23,6 +23,8 @@ export class MemorySwitch implements SwitchPort {
   attempts = 0;
   /** Ports that are known to be on TCP without a connect. */
   readonly unannounced = new Set<number>();
+  /** How many connections come after the close of a listener. */
+  toCome = 0;
   readonly listeners: ListenRequest[] = [];
   readonly sessions: MemorySession[] = [];
   #id = 0;
@@ -90,6 +92,7 @@ export class MemorySwitch implements SwitchPort {
       close: () => {
         const index = this.listeners.indexOf(request);
         if (index >= 0) this.listeners.splice(index, 1);
+        return this.toCome;
       },
     };
   }
