@@ -5,7 +5,8 @@
  *     start ──► waiting ──FD_CONNECT, reply good──► established: CONFIRM, onEstablished
  *       │          │        (without connect data: FD_CONNECT, our offer and the reply as messages)
  *       │          ├──────FD_CONNECT, code─────────► onFallback, or onError if authoritative
- *       │          ├──────no answer in time────────► WSPCloseSocket (= CANCEL), onFallback 'listener-busy'
+ *       │          ├──────no answer in time────────► SIO_SD_ASK_ANOTHER: waiting again; or nobody else:
+ *       │          │                                 WSPCloseSocket (= CANCEL), onFallback 'listener-busy'
  *       │          └──────cancel()─────────────────► WSPCloseSocket, nothing follows
  *       └─ a call fails: the reason, at once
  */
@@ -189,8 +190,13 @@ export class ConnectAttempt implements Negotiator {
 
   giveUp(): void {
     if (this.#event.signalled) this.decide();
+    if (this.#over) return;
+    if (this.provider.askAnother(this.#s)) {
+      this.#host.deadlines.add(this);
+      return;
+    }
     // CANCEL: the listener's program never sees this request.
-    if (!this.#over) this.#fail({ wsa: WSAETIMEDOUT, reason: 'listener-busy' });
+    this.#fail({ wsa: WSAETIMEDOUT, reason: 'listener-busy' });
   }
 
   #connected(): void {

@@ -9,6 +9,7 @@ import {
   type Out,
   type SanExtensions,
   SIO_ADDRESS_LIST_QUERY,
+  SIO_SD_ASK_ANOTHER,
   SIO_SD_LISTENER_HINT,
   SO_SD_CONNECT_DETAIL,
   type SOCKADDR,
@@ -121,6 +122,16 @@ export class SanProvider {
     optlen.value = 4;
     const result = this.procs.lpWSPGetSockOpt(s, SOL_SOCKET, SO_SD_CONNECT_DETAIL, word, optlen, errno);
     return result === 0 && isRouteReason(word.value) ? word.value : null;
+  }
+
+  /** Who was asked for a connection does not answer: whether the provider has asked another one that serves the listener. */
+  askAnother(s: SOCKET): boolean {
+    const code = SIO_SD_ASK_ANOTHER;
+    try {
+      return this.procs.lpWSPIoctl(s, code, null, answer, bytesReturned, null, null, null, errno) === 0;
+    } catch {
+      return false; // a provider that throws: TCP goes on
+    }
   }
 
   /** Ends a socket. */

@@ -57,6 +57,7 @@ class Peer {
   constructor(
     readonly cookie: bigint,
     readonly uid: number,
+    readonly port: number,
   ) {}
 
   /** Whose turn it is, among those that were not tried and do not leave connects unanswered. */
@@ -76,6 +77,8 @@ const NONE: readonly Link[] = [];
 export class CompanionTable {
   readonly #host: CompanionHost;
   readonly #peers = new Map<bigint, Peer>();
+  /** How many companions are known on each port. */
+  readonly #ports = new Map<number, number>();
 
   constructor(host: CompanionHost) {
     this.#host = host;
@@ -83,14 +86,14 @@ export class CompanionTable {
 
   /**
    * A link to a listener that the kernel named, open or being opened; or why there is none. `uid` is the kernel's word
-   * on the listener's owner, and the companion must have the same (D5).
+   * on the listener's owner, and the companion must have the same (D5). `port`: where it listens.
    */
-  toListener(cookie: bigint, uid: number): Link | LinkFailure {
+  toListener(cookie: bigint, uid: number, port: number): Link | LinkFailure {
     const at = now();
     let peer = this.#peers.get(cookie);
     if (peer === undefined || (peer.companions.length === 0 && at >= peer.lookAt)) {
       if (peer === undefined) this.#forgetAbsent();
-      peer ??= new Peer(cookie, uid);
+      peer ??= new Peer(cookie, uid, port);
       this.#peers.set(cookie, peer);
       this.#look(peer, HOLE_MAX);
       // Connectors that connect once must not all go to the same one.
@@ -109,6 +112,17 @@ export class CompanionTable {
     return this.#peers.get(cookie)?.pick(tried) ?? null;
   }
 
+  /** Whether somebody is known who listens on that port, at whichever address. */
+  serve(port: number): boolean {
+    return this.#ports.has(port);
+  }
+
+  #count(port: number, by: 1 | -1): void {
+    const count = (this.#ports.get(port) ?? 0) + by;
+    if (count > 0) this.#ports.set(port, count);
+    else this.#ports.delete(port);
+  }
+
   /** Who is at the other end of the link does not serve that listener any more. */
   drop(cookie: bigint, link: Link): void {
     const peer = this.#peers.get(cookie);
@@ -122,12 +136,15 @@ export class CompanionTable {
 
   /** `link` leads to an isolate that `known` leads to already. */
   replace(link: Link, known: Link): void {
-    for (const { companions } of this.#peers.values()) {
+    for (const { companions, port } of this.#peers.values()) {
       const found = companions.find((companion) => companion.link === link);
       if (found === undefined) continue;
       // It has one number for each listening socket. The other one is a former.
       const former = companions.findIndex((companion) => companion.link === known);
-      if (former >= 0) companions.splice(former, 1);
+      if (former >= 0) {
+        companions.splice(former, 1);
+        this.#count(port, -1);
+      }
       found.link = known;
     }
   }
@@ -136,6 +153,7 @@ export class CompanionTable {
     const at = peer.companions.findIndex((companion) => companion.link === link);
     if (at < 0) return;
     peer.companions.splice(at, 1);
+    this.#count(peer.port, -1);
     peer.eagerUntil = now() + REPLACED_WITHIN_MS;
     peer.lookAt = 0;
     if (peer.companions.length === 0) this.#peers.delete(peer.cookie);
@@ -198,6 +216,7 @@ export class CompanionTable {
       return 'stop';
     }
     peer.companions.push({ n, link });
+    this.#count(peer.port, 1);
     return 'taken';
   }
 }

@@ -22,7 +22,7 @@ import {
 } from '../../spi/index.js';
 import { CONNECT_DATA_BYTES_MAX, encodeConnect } from './connect-record.js';
 import { RECORD_CONNECT } from './layout.js';
-import type { Link } from './link.js';
+import { type Link, SLOT_CLOSING } from './link.js';
 import type { LinkFailure, LinkWaiter } from './link-setup.js';
 import type { ShmSocket } from './socket-record.js';
 import { failed, type ShmState } from './state.js';
@@ -98,7 +98,8 @@ export function connectTo(
   lpCalleeData: WSABUF | null,
   lpErrno: Out<number>,
 ): number {
-  const link = typeof listener === 'string' ? listener : state.links.toListener(listener.cookie, listener.uid);
+  const link =
+    typeof listener === 'string' ? listener : state.links.toListener(listener.cookie, listener.uid, name.sin_port);
   if (typeof link === 'string' || typeof listener === 'string') {
     socket.detail = typeof link === 'string' ? link : 'link-failed';
     return failed(lpErrno, CODE_OF[socket.detail as ConnectFailure]);
@@ -119,7 +120,7 @@ function ask(state: ShmState, socket: ShmSocket, link: Link): void {
   socket.link = link;
   socket.connection = -1;
   if (link.open) sendConnect(state, socket, link);
-  else state.links.whenOpen(link, waiterFor(state, socket));
+  else state.links.whenOpen(link, waiterFor(state, socket, link));
 }
 
 /**
@@ -137,14 +138,31 @@ function askAnother(state: ShmState, socket: ShmSocket): boolean {
   return true;
 }
 
-/** The socket waits for its link; it may have been closed when the link is open. */
-function waiterFor(state: ShmState, socket: ShmSocket): LinkWaiter {
+/**
+ * Who was asked has not answered for long: asks another one, if there is one, and takes the question to the first back.
+ * False: there is none, and nothing has changed.
+ */
+export function giveUpOn(state: ShmState, socket: ShmSocket): boolean {
+  const { link, connection } = socket;
+  if (socket.state !== 'connecting' || link === null) return false;
+  link.unanswered = true;
+  if (!askAnother(state, socket)) return false;
+  if (connection >= 0 && !link.gone) {
+    link.slots[connection] = SLOT_CLOSING;
+    link.sendClose(connection);
+  }
+  return true;
+}
+
+/** The socket waits for its link; it may have been closed when the link is open, or have asked another. */
+function waiterFor(state: ShmState, socket: ShmSocket, asked: Link): LinkWaiter {
+  const waits = (): boolean => socket.state === 'connecting' && socket.link === asked;
   return {
     onLink: (link) => {
-      if (socket.state === 'connecting') sendConnect(state, socket, link);
+      if (waits()) sendConnect(state, socket, link);
     },
     onNoLink: (why) => {
-      if (socket.state === 'connecting') endConnect(state, socket, why);
+      if (waits()) endConnect(state, socket, why);
     },
   };
 }

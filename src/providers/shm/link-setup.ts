@@ -61,8 +61,8 @@ export class LinkTable {
   }
 
   /** As {@link CompanionTable.toListener}, for users that may be paired with. */
-  toListener(cookie: bigint, uid: number): Link | LinkFailure {
-    return this.options.allowedUids.has(uid) ? this.companions.toListener(cookie, uid) : 'uid-not-allowed';
+  toListener(cookie: bigint, uid: number, port: number): Link | LinkFailure {
+    return this.options.allowedUids.has(uid) ? this.companions.toListener(cookie, uid, port) : 'uid-not-allowed';
   }
 
   /** A link to whoever listens under an abstract name, for a duplicated socket's other end (DUP-29). */

@@ -18,6 +18,7 @@ import {
   type ProviderModule,
   SIO_ADDRESS_LIST_QUERY,
   SIO_GET_EXTENSION_FUNCTION_POINTER,
+  SIO_SD_ASK_ANOTHER,
   SIO_SD_LISTENER_HINT,
   SO_DEBUG,
   SO_MAX_MSG_SIZE,
@@ -60,7 +61,7 @@ import {
   XP1_GUARANTEED_ORDER,
   XP1_MESSAGE_ORIENTED,
 } from '../../spi/index.js';
-import { makeConnect } from './connecting.js';
+import { giveUpOn, makeConnect } from './connecting.js';
 import { AF_SD_SHM, fillDirectTable, SOCKADDR_SD_SHM_SIZE } from './direct.js';
 import { attach, makeDuplicate } from './duplicate.js';
 import { ANNOUNCEMENT_PREFIX } from '../../proxy-driver/index.js';
@@ -244,12 +245,12 @@ function isObject(value: unknown): boolean {
   return typeof value === 'object' && value !== null;
 }
 
-/** Whether some isolate that listens on the port has said so; -errno counts as yes, for then only asking in full tells. */
+/** Whether some isolate that listens on the port has said so, or is known to us; -errno counts as yes. */
 function isAnnounced(state: ShmState, port: number): boolean {
-  return state.addon.announced(ANNOUNCEMENT_PREFIX, port) !== 0;
+  return state.links.companions.serve(port) || state.addon.announced(ANNOUNCEMENT_PREFIX, port) !== 0;
 }
 
-/** Extensions by GUID (SP-9), and the address list (SP-13). The socket is not looked at (OBS-1). */
+/** Extensions by GUID (SP-9), and the address list (SP-13): for these the socket is not looked at (OBS-1). */
 function makeIoctl(state: ShmState): WSPPROC_TABLE['lpWSPIoctl'] {
   const registering = makeRegistering(state);
   const extensions = new Map<string, unknown>([
@@ -262,7 +263,7 @@ function makeIoctl(state: ShmState): WSPPROC_TABLE['lpWSPIoctl'] {
   ]);
   if (state.options.rdma !== 'off') extensions.set(WSAID_RDMAREAD, makeRdmaRead(state));
   return (
-    _s,
+    s,
     dwIoControlCode,
     lpvInBuffer,
     lpvOutBuffer,
@@ -287,6 +288,11 @@ function makeIoctl(state: ShmState): WSPPROC_TABLE['lpWSPIoctl'] {
       const port = (lpvInBuffer as Partial<SOCKADDR> | null)?.sin_port;
       if (port === undefined) return failed(lpErrno, WSAEFAULT);
       return isAnnounced(state, port) ? 0 : failed(lpErrno, WSAEADDRNOTAVAIL);
+    }
+    if (dwIoControlCode === SIO_SD_ASK_ANOTHER) {
+      const socket = state.find(s, lpErrno);
+      if (socket === null) return -1;
+      return giveUpOn(state, socket) ? 0 : failed(lpErrno, WSAEADDRNOTAVAIL);
     }
     if (dwIoControlCode !== SIO_ADDRESS_LIST_QUERY) return failed(lpErrno, WSAENOPROTOOPT); // OBS-44
     lpvOutBuffer.value = makeAddressList(state.options.driver.getAddressList());

@@ -3,8 +3,18 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import { after, beforeEach, describe, test } from 'node:test';
-import { companionName } from '../../../src/proxy-driver/index.js';
-import { CF_ACCEPT, CF_REJECT, WSAEADDRNOTAVAIL } from '../../../src/spi/index.js';
+import { ANNOUNCEMENT_PREFIX, companionName } from '../../../src/proxy-driver/index.js';
+import {
+  AF_INET,
+  CF_ACCEPT,
+  CF_REJECT,
+  makeSockaddr,
+  SIO_SD_ASK_ANOTHER,
+  SIO_SD_LISTENER_HINT,
+  WSAEADDRNOTAVAIL,
+  WSAENOTSOCK,
+  WSAEWOULDBLOCK,
+} from '../../../src/spi/index.js';
 import { driver, MiniSwitch, until } from './support/mini-switch.js';
 
 /** One that serves, or did. */
@@ -53,6 +63,19 @@ async function connect(client: MiniSwitch, times = 1): Promise<void> {
     assert.equal(code, 0, `connect ${i}: ${detail}`);
     assert.equal(client.proc.lpWSPCloseSocket(s, client.errno), 0);
   }
+}
+
+/** A connect that nobody waits for. */
+function begin(client: MiniSwitch): number {
+  const fd = driver.reservePort({ address: '127.0.0.1', port: 0, family: 4 });
+  const local = driver.getEndpoint(fd);
+  assert.ok(typeof local === 'object');
+  driver.addon.close(fd);
+  const s = client.socket(makeSockaddr(AF_INET, '127.0.0.1', local.port));
+  const name = makeSockaddr(AF_INET, '127.0.0.1', port);
+  assert.notEqual(client.proc.lpWSPConnect(s, name, 16, null, null, null, null, client.errno), 0);
+  assert.equal(client.errno.value, WSAEWOULDBLOCK);
+  return s;
 }
 
 const counts = (...workers: readonly Worker[]): number[] => workers.map(({ accepted }) => accepted.length);
@@ -173,5 +196,59 @@ describe('several companions of one listener (D4)', () => {
     assert.deepEqual([code, detail], [WSAEADDRNOTAVAIL, 'listener-refused']);
     willing = true;
     await connect(client, 2);
+  });
+
+  test('where one does not answer, another is asked when the switch says so (SIO_SD_ASK_ANOTHER)', async () => {
+    const client = isolate();
+    const [awake, asleep] = [worker(), deaf()];
+    const connects = [begin(client), begin(client)];
+    await until(() => awake.accepted.length === 1 && asleep.sw.events.length > 0, 'both to be asked');
+    const another = (s: number) => {
+      const { proc, errno } = client;
+      const result = proc.lpWSPIoctl(
+        s,
+        SIO_SD_ASK_ANOTHER,
+        null,
+        { value: null },
+        { value: 0 },
+        null,
+        null,
+        null,
+        errno,
+      );
+      return result === 0 ? 0 : errno.value;
+    };
+    const answers = () => connects.map(another);
+    await until(() => answers().includes(0), 'the one that waits'); // never for the one that is connected
+    await until(() => awake.accepted.length === 2, 'the other one to take it');
+    await until(() => answers().every((answer) => answer === WSAEADDRNOTAVAIL), 'nobody to be left to ask');
+    assert.equal(another(-1), WSAENOTSOCK);
+    // The first question was taken back: the sleeper finds nothing to accept when it wakes up.
+    const woken: number[] = [];
+    assert.equal(asleep.sw.proc.lpWSPCloseSocket(asleep.listener, asleep.sw.errno), 0);
+    asleep.sw.serve(tcp, (s) => woken.push(s));
+    await connect(client, 1);
+    assert.equal(client.events.filter(({ type }) => type === 'link-failed').length, 0);
+  });
+
+  test('a port on which one is known needs no announcement', async () => {
+    const client = isolate();
+    const hint = () => {
+      const { proc, errno } = client;
+      const name = makeSockaddr(AF_INET, '127.0.0.1', port);
+      return proc.lpWSPIoctl(-1, SIO_SD_LISTENER_HINT, name, { value: null }, { value: 0 }, null, null, null, errno);
+    };
+    assert.notEqual(hint(), 0);
+    const workers = [worker(), worker(), worker(), worker()];
+    await connect(client, 4);
+    for (const { sw, listener } of workers.slice(0, 3)) sw.proc.lpWSPCloseSocket(listener, sw.errno);
+    // The last one's name is too far back for a stranger to look at.
+    assert.equal(driver.addon.announced(ANNOUNCEMENT_PREFIX, port), 0);
+    await connect(client, 4);
+    assert.equal(hint(), 0);
+    const [last] = workers.slice(3);
+    last.sw.proc.lpWSPCloseSocket(last.listener, last.sw.errno);
+    assert.equal((await client.connect(port)).detail, 'no-companion');
+    assert.notEqual(hint(), 0);
   });
 });

@@ -202,6 +202,26 @@ describe('no answer in time (D12)', () => {
     assert.deepEqual(harness.san.takeLog(), ['WSPCloseSocket']);
   });
 
+  test('another one that serves the same listener is asked first, and has as long', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const { harness, program } = connecting();
+    harness.san.takeLog();
+    harness.san.others = 2;
+    for (let i = 0; i < 2; i++) {
+      pass(t, harness, 50);
+      await turns();
+      assert.deepEqual(harness.san.takeLog(), ['SIO_SD_ASK_ANOTHER']);
+      assert.deepEqual(program.answers, []);
+    }
+    pass(t, harness, 49);
+    await turns();
+    assert.deepEqual(program.answers, []);
+    pass(t, harness, 1);
+    await turns();
+    assert.deepEqual(program.answers, ['fallback listener-busy']);
+    assert.deepEqual(harness.san.takeLog(), ['WSPCloseSocket']);
+  });
+
   test('an answer that came in the same turn still counts', async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
     const { harness, program } = connecting();

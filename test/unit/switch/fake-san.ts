@@ -23,6 +23,7 @@ import {
   SAN_EXTENSIONS,
   SIO_ADDRESS_LIST_QUERY,
   SIO_GET_EXTENSION_FUNCTION_POINTER,
+  SIO_SD_ASK_ANOTHER,
   SIO_SD_LISTENER_HINT,
   SO_MAX_MSG_SIZE,
   SO_SD_CONNECT_DETAIL,
@@ -100,6 +101,8 @@ export class FakeSan implements ProviderModule {
   version = WINSOCK_VERSION_2_2;
   description = 'fake';
   /** Whether anybody on a port may be reached; null: it cannot tell. */
+  /** How many others can be asked when one does not answer. */
+  others = 0;
   hint: ((port: number) => boolean) | null = null;
   /** WSPSocket and WSPAccept forget to ask for a handle. */
   noHandles = false;
@@ -304,6 +307,11 @@ export class FakeSan implements ProviderModule {
     if (code === SIO_SD_LISTENER_HINT && this.hint !== null) {
       this.#note('SIO_SD_LISTENER_HINT');
       return this.hint((input as SOCKADDR).sin_port) ? 0 : this.#failed(lpErrno, WSAEADDRNOTAVAIL);
+    }
+    if (code === SIO_SD_ASK_ANOTHER && this.others > 0) {
+      this.#note('SIO_SD_ASK_ANOTHER');
+      this.others--;
+      return 0;
     }
     if (code !== SIO_GET_EXTENSION_FUNCTION_POINTER) return this.#failed(lpErrno, WSAENOPROTOOPT);
     const guid = guidText(input);
