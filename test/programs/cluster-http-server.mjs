@@ -1,5 +1,5 @@
 // An HTTP server under `cluster` whose workers die and are replaced all the time:
-// { workers, schedule: 'rr' | 'none', harm: ['kill', 'stop', 'disconnect', 'close'], every: milliseconds }.
+// { workers, schedule: 'rr' | 'none', harm: ['kill', 'stop', 'disconnect', 'close'], every: milliseconds, 0 = never }.
 // GET /bytes/<seed>/<length> answers with that many bytes of that seed; POST /hash with the hash of what was sent. The
 // header x-worker tells who answers.
 import cluster from 'node:cluster';
@@ -26,7 +26,7 @@ if (cluster.isPrimary) {
   for (let i = 0; i < workers; i++) cluster.fork();
   const port = await firstPort;
 
-  const timer = setInterval(() => {
+  const harmOne = () => {
     // Whoever has served longest; never the last one.
     const [victim] = listening;
     if (victim === undefined || listening.size < 2) return;
@@ -39,7 +39,8 @@ if (cluster.isPrimary) {
       victim.process.kill('SIGSTOP');
       setTimeout(() => victim.process.kill('SIGKILL'), every * 2);
     }
-  }, every);
+  };
+  const timer = every === 0 ? undefined : setInterval(harmOne, every);
   record.onStop(() => {
     stopping = true;
     clearInterval(timer);
@@ -48,6 +49,7 @@ if (cluster.isPrimary) {
   });
   record.ready({ port, pids: Object.values(cluster.workers).map(({ process: { pid } }) => pid) });
 } else {
+  process.removeAllListeners('exit'); // the record is the primary's
   const answer = (request, response) => {
     const [, what, seed, length] = request.url.split('/');
     response.setHeader('x-worker', process.pid);

@@ -154,14 +154,19 @@ export class Program {
   }
 
   /** What the program said when it was ready: at least its port, if it is a server. */
-  async ready(): Promise<Record<string, unknown>> {
+  ready(): Promise<Record<string, unknown>> {
+    return this.says('ready');
+  }
+
+  /** What follows a word at the beginning of a line of its output. */
+  async says(word: string): Promise<Record<string, unknown>> {
     const deadline = Date.now() + READY_WITHIN;
-    for (let line = this.#line('ready'); ; line = this.#line('ready')) {
+    for (let line = this.#line(word); ; line = this.#line(word)) {
       if (line !== undefined) {
         return JSON.parse(line) as Record<string, unknown>;
       }
       if (this.#closed || Date.now() > deadline) {
-        throw this.#failure('was never ready');
+        throw this.#failure(`never said: ${word}`);
       }
       await Promise.race([this.#exit, new Promise((done) => setTimeout(done, 5))]);
     }
