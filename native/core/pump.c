@@ -150,7 +150,7 @@ static bool drain_once(sd_pump *pump, sd_pump_link *link) {
   link->stall_turn = pump->turn;
   if (++link->stall >= SD_PUMP_STALL_MAX) {
     sd_pump_remove(pump, link);
-    pump->on_event(link->owner, SD_PUMP_STALLED);
+    pump->on_event(link->owner, link->ending ? SD_PUMP_ENDED : SD_PUMP_STALLED);
   }
   return false;
 }
@@ -159,7 +159,14 @@ static bool wants_drain(const sd_pump *pump, const sd_pump_link *link) {
   return link->stall_turn != pump->turn && has_work(link) && !(link->ending && is_finished(link));
 }
 
-/* Also when it stalled before its end: what is left can never be consumed then. */
+/*
+ * Nothing more is to be had of an ending link. One whose last call made no progress is asked again in the next turn, as ever:
+ * its program may have had something else to do first. If it never goes on, what is left can never be consumed.
+ */
+static bool may_end(const sd_pump *pump, const sd_pump_link *link) {
+  return link->ending && (is_finished(link) || link->stall_turn != pump->turn);
+}
+
 static void report_end(sd_pump *pump, sd_pump_link *link) {
   sd_pump_remove(pump, link);
   pump->on_event(link->owner, SD_PUMP_ENDED);
@@ -175,7 +182,7 @@ static unsigned drain_pass(sd_pump *pump, unsigned budget) {
     if (wants_drain(pump, link)) {
       calls++;
       drain_once(pump, link);
-    } else if (link->ending) {
+    } else if (may_end(pump, link)) {
       report_end(pump, link);
     }
   }
@@ -184,7 +191,7 @@ static unsigned drain_pass(sd_pump *pump, unsigned budget) {
 
 static bool any_work(const sd_pump *pump) {
   for (size_t i = 0; i < pump->count; i++)
-    if (wants_drain(pump, pump->links[i]) || pump->links[i]->ending) return true;
+    if (wants_drain(pump, pump->links[i]) || may_end(pump, pump->links[i])) return true;
   return false;
 }
 

@@ -70,6 +70,26 @@ describe('cluster, an HTTP load while workers come and go', () => {
     }
   }
 
+  for (const schedule of ['rr', 'none']) {
+    for (const harm of ['disconnect', 'close']) {
+      test(`schedule ${schedule}, ${harm}: whoever asks once on each connection sees nothing of it`, {
+        skip,
+      }, async (t) => {
+        const parameters = { schedule, harm: [harm], every: 200 };
+        const { client, server } = await load(t, 'require', parameters, {
+          lanes,
+          requests: 60,
+          keep: false,
+          patience: 20_000,
+        });
+        const { done, wrong, failures } = client.log.facts;
+        assert.deepEqual({ done, wrong, failures }, { done: lanes * 60, wrong: 0, failures: {} });
+        assert.ok(client.routes.some(({ carrier }) => carrier === 'san'));
+        assert.ok(Number(server.log.facts['harmed']) > 0);
+      });
+    }
+  }
+
   test('the same without the switch: what is fair', async (t) => {
     const { client } = await load(t, 'off', { harm: ['kill'], every: 250 }, { lanes: 4, requests: 60 });
     assert.deepEqual([client.log.facts['done'], client.log.facts['wrong']], [240, 0]);

@@ -1,10 +1,10 @@
-// Requests to an HTTP server whose workers come and go: { host, port, lanes, requests, bytes }. Half of the lanes keep
-// their connections, half make one for each request. A request that fails is made again until it succeeds; what failed
-// is counted by its code. Every body is checked, up and down.
+// Requests to an HTTP server whose workers come and go: { host, port, lanes, requests, bytes, keep }. Half of the lanes
+// keep their connections (none with keep: false), half make one for each request. A request that fails is made again until
+// it succeeds; what failed is counted by its code. Every body is checked, up and down.
 import http from 'node:http';
 import record from './lib/record.cjs';
 
-const { host, port, lanes = 8, requests = 60, bytes = 40_000, patience = 5000 } = record.parameters();
+const { host, port, lanes = 8, requests = 60, bytes = 40_000, patience = 5000, keep = true } = record.parameters();
 
 const failures = {};
 const workers = new Set();
@@ -33,7 +33,7 @@ const ask = (agent, { method, path, body, expected }) =>
   });
 
 const lane = async (number) => {
-  const agent = number % 2 === 0 ? new http.Agent({ keepAlive: true, maxSockets: 1 }) : false;
+  const agent = keep && number % 2 === 0 ? new http.Agent({ keepAlive: true, maxSockets: 1 }) : false;
   for (let i = 0; i < requests; i++) {
     const seed = `${number}-${i}`;
     const length = 1 + ((i * 7919) % bytes);
