@@ -84,13 +84,13 @@ int sd_control_announce(const char *prefix, uint16_t port) {
   return error == 0 ? fd : closed_with(fd, -error);
 }
 
-int sd_control_announced(const char *prefix, uint16_t port, int *probe) {
+int sd_control_announced(const char *prefix, uint16_t port, unsigned names, int *probe) {
   if (*probe < 0) {
     int fd = datagram();
     if (fd < 0) return fd;
     *probe = fd;
   }
-  for (unsigned n = 0; n < SD_CONTROL_PROBES; n++) {
+  for (unsigned n = 0; n < names && n < SD_CONTROL_ANNOUNCEMENTS; n++) {
     struct sockaddr_un address;
     socklen_t size;
     int error = announced_name(prefix, port, n, &address, &size);
@@ -113,6 +113,29 @@ int sd_control_connect(const char *name, size_t name_length) {
   do result = connect(fd, (struct sockaddr *)&address, size);
   while (result != 0 && errno == EINTR);
   return result == 0 ? fd : closed_with(fd, errno);
+}
+
+int sd_control_connect_first(const char *prefix, unsigned *n, unsigned end) {
+  char name[SD_CONTROL_NAME_MAX];
+  size_t length = strlen(prefix);
+  if (length == 0) return -EINVAL;
+  if (length + sizeof "4294967295" > sizeof name) return -ENAMETOOLONG;
+  memcpy(name, prefix, length);
+  if (*n >= end) return -ECONNREFUSED;
+  int fd = seqpacket();
+  if (fd < 0) return fd;
+  for (; *n < end; ++*n) {
+    struct sockaddr_un address;
+    socklen_t size;
+    int error = abstract_address(name, length + put_number(name + length, *n), &address, &size);
+    if (error != 0) return closed_with(fd, -error);
+    int result;
+    do result = connect(fd, (struct sockaddr *)&address, size);
+    while (result != 0 && errno == EINTR);
+    if (result == 0) return fd;
+    if (errno != ECONNREFUSED) return closed_with(fd, errno); /* a socket that was refused may try again */
+  }
+  return closed_with(fd, ECONNREFUSED);
 }
 
 int sd_control_accept(int fd) {

@@ -12,7 +12,6 @@
 #define SD_CONTROL_NAME_MAX 107
 #define SD_CONTROL_PACKET_MAX 512
 #define SD_CONTROL_ANNOUNCEMENTS 16
-#define SD_CONTROL_PROBES 2
 #define SD_CONTROL_BELL 0x42 /* a packet of this one byte is the doorbell */
 
 typedef struct sd_credentials {
@@ -31,13 +30,19 @@ int sd_control_listen(const char *name, size_t name_length, int backlog);
 int sd_control_announce(const char *prefix, uint16_t port);
 
 /*
- * Is one of the first SD_CONTROL_PROBES names of a port there? 1, 0, or a negative errno. *probe: -1 at first; a
+ * Is one of the first `names` names of a port there (at most SD_CONTROL_ANNOUNCEMENTS)? 1, 0, or a negative errno. *probe: -1 at first; a
  * socket that is kept for the next question and is the caller's to close. Says nothing about who took the name.
  */
-int sd_control_announced(const char *prefix, uint16_t port, int *probe);
+int sd_control_announced(const char *prefix, uint16_t port, unsigned names, int *probe);
 
 /* A connected socket, or a negative errno: -ECONNREFUSED nobody listens, -EAGAIN its accept queue is full. */
 int sd_control_connect(const char *name, size_t name_length);
+
+/*
+ * The first of the names "<prefix><*n>" to "<prefix><end - 1>" under which somebody listens: a connected socket, *n says
+ * which. Or a negative errno: -ECONNREFUSED and *n = end: nobody; another one: as of the name *n.
+ */
+int sd_control_connect_first(const char *prefix, unsigned *n, unsigned end);
 
 /* The next connection, or -EAGAIN, -EMFILE … */
 int sd_control_accept(int fd);

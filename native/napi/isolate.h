@@ -18,7 +18,7 @@
 #include "slots.h"
 
 /* Raised with every change of the JavaScript surface; src/proxy-driver/addon.ts expects exactly this one. */
-#define SD_ABI 2
+#define SD_ABI 3
 
 struct sd_watcher;
 

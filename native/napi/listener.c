@@ -185,14 +185,30 @@ static napi_value control_announce(napi_env env, napi_callback_info info) {
 }
 
 static napi_value control_announced(napi_env env, napi_callback_info info) {
-  napi_value arguments[2];
+  napi_value arguments[3];
   char prefix[SD_CONTROL_NAME_MAX + 1];
   uint16_t port;
-  sd_isolate *isolate = sd_arguments(env, info, 2, arguments);
+  int32_t names;
+  sd_isolate *isolate = sd_arguments(env, info, 3, arguments);
   if (isolate == NULL || !sd_take_text(env, arguments[0], prefix, sizeof prefix) ||
-      !sd_take_port(env, arguments[1], &port))
+      !sd_take_port(env, arguments[1], &port) || !sd_take_int(env, arguments[2], &names))
     return NULL;
-  return sd_give_int(env, sd_control_announced(prefix, port, &isolate->probe));
+  return sd_give_int(env, sd_control_announced(prefix, port, names < 0 ? 0 : (unsigned)names, &isolate->probe));
+}
+
+static napi_value control_connect_first(napi_env env, napi_callback_info info) {
+  napi_value arguments[3];
+  char prefix[SD_CONTROL_NAME_MAX + 1];
+  int32_t end;
+  void *out;
+  if (sd_arguments(env, info, 3, arguments) == NULL || !sd_take_text(env, arguments[0], prefix, sizeof prefix) ||
+      !sd_take_int(env, arguments[1], &end) || !sd_take_array(env, arguments[2], napi_int32_array, 1, &out, NULL))
+    return NULL;
+  int32_t *n = out;
+  unsigned number = *n < 0 ? 0 : (unsigned)*n;
+  int result = sd_control_connect_first(prefix, &number, end < 0 ? 0 : (unsigned)end);
+  *n = (int32_t)number;
+  return sd_give_int(env, result);
 }
 
 static napi_value control_connect(napi_env env, napi_callback_info info) {
@@ -226,6 +242,7 @@ napi_status sd_listener_exports(sd_isolate *isolate, napi_value exports) {
                                           {"announce", control_announce},
                                           {"announced", control_announced},
                                           {"connect", control_connect},
+                                          {"connectFirst", control_connect_first},
                                           {"credentials", control_credentials}};
   return sd_define(isolate, exports, functions, sizeof functions / sizeof functions[0]);
 }

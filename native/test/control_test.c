@@ -33,36 +33,72 @@ static void announcements(void) {
   snprintf(prefix, sizeof prefix, "sockets-direct-test-%d/", (int)getpid());
   uint16_t port = 65535;
   int probe = -1, sockets[SD_CONTROL_ANNOUNCEMENTS];
-  CHECK_EQUAL(sd_control_announced(prefix, port, &probe), 0);
+  CHECK_EQUAL(sd_control_announced(prefix, port, SD_CONTROL_ANNOUNCEMENTS, &probe), 0);
   CHECK(probe >= 0 && (fcntl(probe, F_GETFD) & FD_CLOEXEC) != 0);
   int kept = probe;
   for (int i = 0; i < SD_CONTROL_ANNOUNCEMENTS; i++) {
     sockets[i] = sd_control_announce(prefix, port);
     CHECK(sockets[i] >= 0);
-    CHECK_EQUAL(sd_control_announced(prefix, port, &probe), 1);
+    CHECK_EQUAL(sd_control_announced(prefix, port, SD_CONTROL_ANNOUNCEMENTS, &probe), 1);
   }
   CHECK_EQUAL(sd_control_announce(prefix, port), -EADDRINUSE);
-  close(sockets[0]); /* the others are still found, and the next takes the free name */
-  CHECK_EQUAL(sd_control_announced(prefix, port, &probe), 1);
+  close(sockets[0]); /* the others are still found, by who looks far enough, and the next takes the free name */
+  CHECK_EQUAL(sd_control_announced(prefix, port, 1, &probe), 0);
+  CHECK_EQUAL(sd_control_announced(prefix, port, 2, &probe), 1);
+  CHECK_EQUAL(sd_control_announced(prefix, port, 1000, &probe), 1);
+  CHECK_EQUAL(sd_control_announced(prefix, port, SD_CONTROL_ANNOUNCEMENTS, &probe), 1);
   sockets[0] = sd_control_announce(prefix, port);
   CHECK(sockets[0] >= 0);
   for (int i = 0; i < SD_CONTROL_ANNOUNCEMENTS; i++) close(sockets[i]);
-  CHECK_EQUAL(sd_control_announced(prefix, port, &probe), 0);
+  CHECK_EQUAL(sd_control_announced(prefix, port, SD_CONTROL_ANNOUNCEMENTS, &probe), 0);
   char name[2 * SD_CONTROL_NAME_MAX]; /* a socket of another kind under such a name says nothing, and hides nobody */
   int other = sd_control_listen(name, (size_t)snprintf(name, sizeof name, "%s%u.0", prefix, port), 1);
   CHECK(other >= 0);
-  CHECK_EQUAL(sd_control_announced(prefix, port, &probe), 0);
+  CHECK_EQUAL(sd_control_announced(prefix, port, SD_CONTROL_ANNOUNCEMENTS, &probe), 0);
   sockets[0] = sd_control_announce(prefix, port);
   CHECK(sockets[0] >= 0);
-  CHECK_EQUAL(sd_control_announced(prefix, port, &probe), 1);
+  CHECK_EQUAL(sd_control_announced(prefix, port, SD_CONTROL_ANNOUNCEMENTS, &probe), 1);
   close(sockets[0]);
   close(other);
-  CHECK_EQUAL(sd_control_announced("", port, &probe), -EINVAL);
+  CHECK_EQUAL(sd_control_announced("", port, 1, &probe), -EINVAL);
   memset(prefix, 'x', sizeof prefix - 1);
   prefix[sizeof prefix - 1] = 0;
   CHECK_EQUAL(sd_control_announce(prefix, port), -ENAMETOOLONG);
   CHECK_EQUAL(probe, kept);
   close(probe);
+}
+
+static void the_first_of_many(void) {
+  char prefix[SD_CONTROL_NAME_MAX], name[SD_CONTROL_NAME_MAX];
+  snprintf(prefix, sizeof prefix, "sockets-direct-test-%d-many.", (int)getpid());
+  unsigned n = 0;
+  CHECK_EQUAL(sd_control_connect_first(prefix, &n, 20), -ECONNREFUSED);
+  CHECK_EQUAL(n, 20);
+  int listeners[2] = {sd_control_listen(name, (size_t)snprintf(name, sizeof name, "%s7", prefix), 2),
+                      sd_control_listen(name, (size_t)snprintf(name, sizeof name, "%s12", prefix), 0)};
+  CHECK(listeners[0] >= 0 && listeners[1] >= 0);
+  n = 0;
+  int first = sd_control_connect_first(prefix, &n, 20);
+  CHECK(first >= 0 && (fcntl(first, F_GETFD) & FD_CLOEXEC) != 0);
+  CHECK_EQUAL(n, 7);
+  n = 8;
+  CHECK_EQUAL(sd_control_connect_first(prefix, &n, 12), -ECONNREFUSED);
+  CHECK_EQUAL(n, 12);
+  int full = sd_control_connect_first(prefix, &n, 20);
+  CHECK(full >= 0 && n == 12);
+  CHECK_EQUAL(sd_control_connect_first(prefix, &n, 20), -EAGAIN); /* its queue is full: the caller hears of that name */
+  CHECK_EQUAL(n, 12);
+  n = 20;
+  CHECK_EQUAL(sd_control_connect_first(prefix, &n, 20), -ECONNREFUSED);
+  n = 0;
+  CHECK_EQUAL(sd_control_connect_first("", &n, 20), -EINVAL);
+  memset(prefix, 'x', sizeof prefix - 1);
+  prefix[sizeof prefix - 1] = 0;
+  CHECK_EQUAL(sd_control_connect_first(prefix, &n, 20), -ENAMETOOLONG);
+  close(first);
+  close(full);
+  close(listeners[0]);
+  close(listeners[1]);
 }
 
 static void names(void) {
@@ -175,6 +211,7 @@ static void end_with_packets_unread(void) {
 void test_control(void) {
   names();
   announcements();
+  the_first_of_many();
   packets();
   bad_packets_leave_nothing_behind();
   blocking_sockets_do_not_block();

@@ -5,7 +5,7 @@
  */
 
 /** What {@link Addon.abi} must be; raised together with `SD_ABI` in native/napi/isolate.h. */
-export const ADDON_ABI = 2;
+export const ADDON_ABI = 3;
 
 /** Words of the block that {@link LinkAddon.linkAttach} returns; C reads them, JavaScript writes them. */
 export const LINK_STATE = {
@@ -80,10 +80,15 @@ export interface LinkAddon {
    * word to connectors that listeners of this kind exist. 0 or -errno (-EADDRINUSE: all are taken; as good).
    */
   announce(listener: number, prefix: string, port: number): number;
-  /** Whether one of the first few names of `prefix` is taken: 1, 0, or -errno. Anyone can take one. */
-  announced(prefix: string, port: number): number;
+  /** Whether one of the first `names` names of `prefix` is taken: 1, 0, or -errno. Anyone can take one. */
+  announced(prefix: string, port: number, names: number): number;
   /** A control connection: its descriptor, or -errno (-ECONNREFUSED nobody, -EAGAIN its queue is full). */
   connect(name: string): number;
+  /**
+   * The same under the first name that somebody has of `prefix` and a number, from `n[0]` to below `end`; `n[0]` = the
+   * number. -ECONNREFUSED: nobody has any; another error is that of the name `n[0]`.
+   */
+  connectFirst(prefix: string, end: number, n: Int32Array): number;
   /** `out[0..2]` = uid, gid, pid of the peer when it connected (SO_PEERCRED). 0 or -errno. */
   credentials(fd: number, out: Int32Array): number;
   /**

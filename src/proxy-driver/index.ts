@@ -4,4 +4,4 @@ export { AddressList } from './address-list.js';
 export { DuplicateTransport } from './duplicate-channel.js';
 export { type Endpoint, ProxyDriver } from './driver.js';
 export { loadAddon } from './load.js';
-export { ANNOUNCEMENT_PREFIX, COMPANION_NUMBERS, companionName } from './names.js';
+export { ANNOUNCEMENT_PREFIX, COMPANION_NUMBERS, companionName, companionPrefix } from './names.js';

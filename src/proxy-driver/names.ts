@@ -2,7 +2,12 @@
 
 /** The native address of a listening TCP socket's n-th companion: named after the socket's cookie, which is never reused. */
 export function companionName(cookie: bigint, n: number): string {
-  return `sockets-direct/1/${cookie}.${n}`;
+  return `${companionPrefix(cookie)}${n}`;
+}
+
+/** What the names of all companions of a listening socket begin with; a number follows. */
+export function companionPrefix(cookie: bigint): string {
+  return `sockets-direct/1/${cookie}.`;
 }
 
 /** How many numbers there are: so many processes and threads can serve one listening socket on the SAN. */

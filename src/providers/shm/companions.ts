@@ -3,7 +3,7 @@
  * each under a number of its own, and come and go while the socket stays. A connector goes round over all that it knows,
  * and looks for new ones now and then (docs/design/cluster.md).
  */
-import { type Addon, companionName, COMPANION_NUMBERS } from '../../proxy-driver/index.js';
+import { type Addon, COMPANION_NUMBERS, companionPrefix } from '../../proxy-driver/index.js';
 import type { Link } from './link.js';
 import type { LinkFailure } from './link-setup.js';
 
@@ -12,12 +12,11 @@ const { setImmediate } = globalThis;
 const now = performance.now.bind(performance);
 
 /**
- * So many free numbers in a row end a look: a newcomer takes the lowest free one, so those that are taken lie close
- * together, but for the holes that processes leave which have just ended.
+ * So many free numbers in a row end the first look, which a connect waits for, if it has found anybody: a newcomer takes
+ * the lowest free one, so those that are taken lie close together as a rule. The later looks go through all numbers, and
+ * so find those behind the holes that processes leave.
  */
 const HOLE_MAX = 8;
-/** The same when looking again: what came since is in the lowest of the numbers that were free then. */
-const HOLE_AGAIN_MAX = 3;
 /** How long what was seen holds, in ms; also that there was nobody. */
 const LOOK_MS = 1000;
 /** The same while somebody may be about to take the place of one that has ended, and how long that may take him. */
@@ -95,7 +94,7 @@ export class CompanionTable {
       if (peer === undefined) this.#forgetAbsent();
       peer ??= new Peer(cookie, uid, port);
       this.#peers.set(cookie, peer);
-      this.#look(peer, HOLE_MAX);
+      this.#look(peer, true);
       // Connectors that connect once must not all go to the same one.
       peer.turn = Math.floor(Math.random() * peer.companions.length);
     } else if (at >= peer.lookAt && !peer.looking) {
@@ -162,7 +161,7 @@ export class CompanionTable {
   /** For `setImmediate`. */
   lookAgain(peer: Peer): void {
     peer.looking = false;
-    if (this.#peers.get(peer.cookie) === peer) this.#look(peer, HOLE_AGAIN_MAX);
+    if (this.#peers.get(peer.cookie) === peer) this.#look(peer, false);
   }
 
   /** Bounded: listeners come and go, and what is known of the absent ones is cheap to learn again. */
@@ -171,56 +170,60 @@ export class CompanionTable {
     for (const [cookie, peer] of this.#peers) if (peer.companions.length === 0) this.#peers.delete(cookie);
   }
 
-  /** Looks under the numbers that nobody is known by. */
-  #look(peer: Peer, holeMax: number): void {
+  /** Looks under the numbers that nobody is known by; `first`: somebody waits for it. */
+  #look(peer: Peer, first: boolean): void {
     const at = now();
     peer.why = 'no-companion';
     peer.lookAt = at + (at < peer.eagerUntil ? LOOK_EAGERLY_MS : LOOK_MS);
     const known = new Set(peer.companions.map(({ n }) => n));
-    for (let n = 0, hole = 0; n < COMPANION_NUMBERS && hole < holeMax; n++) {
-      if (known.has(n)) {
-        hole = 0;
-        continue;
-      }
-      const found = this.#connect(peer, n);
-      if (found === 'stop') return;
-      hole = found === 'free' ? hole + 1 : 0;
+    const prefix = companionPrefix(peer.cookie);
+    for (let n = 0; n < COMPANION_NUMBERS; n++) {
+      if (known.has(n)) continue;
+      let end = n + 1;
+      while (end < COMPANION_NUMBERS && !known.has(end)) end++;
+      if (first && peer.companions.length > 0) end = Math.min(end, n + HOLE_MAX);
+      number[0] = n;
+      const fd = this.#host.addon.connectFirst(prefix, end, number);
+      n = number[0];
+      if (fd === ECONNREFUSED ? first && peer.companions.length > 0 : !this.#connected(peer, n, fd)) break;
     }
+    // What a short look has left out is due soon.
+    if (first && peer.companions.length > 0) peer.lookAt = at + LOOK_EAGERLY_MS;
   }
 
-  #connect(peer: Peer, n: number): 'free' | 'taken' | 'stop' {
+  /** A control connection, or why there is none under a number. False: there is no use in going on. */
+  #connected(peer: Peer, n: number, fd: number): boolean {
     const { addon } = this.#host;
-    const fd = addon.connect(companionName(peer.cookie, n));
-    if (fd === ECONNREFUSED) return 'free';
     if (fd === EAGAIN) {
       // Its queue is full: it does not stir. Others may.
       peer.why = 'listener-busy';
       peer.lookAt = soon(peer);
-      return 'taken';
+      return true;
     }
     if (fd < 0) {
       peer.why = 'out-of-resources';
       peer.lookAt = soon(peer);
-      return 'stop';
+      return false;
     }
     if (addon.credentials(fd, credentials) !== 0 || credentials[0] !== peer.uid) {
       // Anyone may take an abstract name; only the listener's own user is its companion.
       peer.why = 'uid-mismatch';
       addon.close(fd);
-      return 'taken';
+      return true;
     }
     const link = this.#host.openOutgoing(fd, peer.uid, credentials[2]);
     if (typeof link === 'string') {
       peer.why = link;
       peer.lookAt = soon(peer);
-      return 'stop';
+      return false;
     }
     peer.companions.push({ n, link });
     this.#count(peer.port, 1);
-    return 'taken';
+    return true;
   }
 }
 
+const number = new Int32Array(1);
 const credentials = new Int32Array(3);
 
 /** When to look again where something was in the way: for the next connect, unless there is somebody for it. */

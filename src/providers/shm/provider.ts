@@ -65,6 +65,7 @@ import { giveUpOn, makeConnect } from './connecting.js';
 import { AF_SD_SHM, fillDirectTable, SOCKADDR_SD_SHM_SIZE } from './direct.js';
 import { attach, makeDuplicate } from './duplicate.js';
 import { ANNOUNCEMENT_PREFIX } from '../../proxy-driver/index.js';
+import { Announcements } from './announcements.js';
 import { LinkTable } from './link-setup.js';
 import { makeAccept, makeListen } from './listening.js';
 import { makeRegistering } from './memory.js';
@@ -112,10 +113,11 @@ export function createShmProvider(options: ShmOptions): ProviderModule {
         // Opens the descriptor that this is asked by, now: later the last free one must be left to the program's socket.
         options.driver.getRoute('127.0.0.1');
         state.links = new LinkTable(makeLinkHost(state), options, randomBytes(16).toString('hex'));
+        state.announcements = new Announcements(state.addon, state.links.companions);
       }
       state.starts++;
       // The first question makes the socket that asks: now, and not when the program may be out of descriptors.
-      isAnnounced(state, 0);
+      state.addon.announced(ANNOUNCEMENT_PREFIX, 0, 1);
       lpWSPData.wVersion = WINSOCK_VERSION_2_2;
       lpWSPData.wHighVersion = WINSOCK_VERSION_2_2;
       lpWSPData.szDescription = 'Sockets Direct shared memory provider';
@@ -245,11 +247,6 @@ function isObject(value: unknown): boolean {
   return typeof value === 'object' && value !== null;
 }
 
-/** Whether some isolate that listens on the port has said so, or is known to us; -errno counts as yes. */
-function isAnnounced(state: ShmState, port: number): boolean {
-  return state.links.companions.serve(port) || state.addon.announced(ANNOUNCEMENT_PREFIX, port) !== 0;
-}
-
 /** Extensions by GUID (SP-9), and the address list (SP-13): for these the socket is not looked at (OBS-1). */
 function makeIoctl(state: ShmState): WSPPROC_TABLE['lpWSPIoctl'] {
   const registering = makeRegistering(state);
@@ -287,7 +284,7 @@ function makeIoctl(state: ShmState): WSPPROC_TABLE['lpWSPIoctl'] {
     if (dwIoControlCode === SIO_SD_LISTENER_HINT) {
       const port = (lpvInBuffer as Partial<SOCKADDR> | null)?.sin_port;
       if (port === undefined) return failed(lpErrno, WSAEFAULT);
-      return isAnnounced(state, port) ? 0 : failed(lpErrno, WSAEADDRNOTAVAIL);
+      return state.announcements.has(port) ? 0 : failed(lpErrno, WSAEADDRNOTAVAIL);
     }
     if (dwIoControlCode === SIO_SD_ASK_ANOTHER) {
       const socket = state.find(s, lpErrno);

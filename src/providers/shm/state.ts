@@ -12,6 +12,7 @@ import {
   WSANOTINITIALISED,
   type WSPUPCALLTABLEEX,
 } from '../../spi/index.js';
+import type { Announcements } from './announcements.js';
 import type { LinkTable } from './link-setup.js';
 import { MemoryTable } from './memory.js';
 import type { ShmOptions } from './options.js';
@@ -29,6 +30,7 @@ export class ShmState {
   direct = false;
   upcalls!: WSPUPCALLTABLEEX;
   links!: LinkTable;
+  announcements!: Announcements;
   readonly memory = new MemoryTable();
   readonly transfers = new Transfers(this);
   readonly sockets: (ShmSocket | undefined)[] = [];

@@ -18,19 +18,19 @@ const descriptors = (): number => readdirSync('/proc/self/fd').length;
 test('a listener is announced for as long as it lives', () => {
   const prefix = `${freshName()}/`;
   const listeners = [0, 1].map(() => addon.listen(freshName(), 1, () => undefined));
-  assert.equal(addon.announced(prefix, 4711), 0);
+  assert.equal(addon.announced(prefix, 4711, 2), 0);
   for (const listener of listeners) assert.equal(addon.announce(listener, prefix, 4711), 0);
   const [first = 0, second = 0] = listeners;
   assert.ok(addon.announce(first, prefix, 4711) < 0, 'once is enough');
   addon.unlisten(first);
-  assert.equal(addon.announced(prefix, 4711), 1, 'the other one is still there');
-  assert.equal(addon.announced(prefix, 471), 0);
-  assert.equal(addon.announced(prefix, 47110), 0);
+  assert.equal(addon.announced(prefix, 4711, 2), 1, 'the other one is still there');
+  assert.equal(addon.announced(prefix, 471, 2), 0);
+  assert.equal(addon.announced(prefix, 47110, 2), 0);
   const before = descriptors();
-  assert.equal(addon.announced(prefix, 4711), 1);
+  assert.equal(addon.announced(prefix, 4711, 2), 1);
   assert.equal(descriptors(), before, 'asking again opens nothing');
   addon.unlisten(second);
-  assert.equal(addon.announced(prefix, 4711), 0);
+  assert.equal(addon.announced(prefix, 4711, 2), 0);
   assert.equal(addon.announce(second, prefix, 4711), EBADF);
 });
 

@@ -243,12 +243,38 @@ describe('several companions of one listener (D4)', () => {
     await connect(client, 4);
     for (const { sw, listener } of workers.slice(0, 3)) sw.proc.lpWSPCloseSocket(listener, sw.errno);
     // The last one's name is too far back for a stranger to look at.
-    assert.equal(driver.addon.announced(ANNOUNCEMENT_PREFIX, port), 0);
+    assert.equal(driver.addon.announced(ANNOUNCEMENT_PREFIX, port, 2), 0);
     await connect(client, 4);
     assert.equal(hint(), 0);
     const [last] = workers.slice(3);
     last.sw.proc.lpWSPCloseSocket(last.listener, last.sw.errno);
     assert.equal((await client.connect(port)).detail, 'no-companion');
     assert.notEqual(hint(), 0);
+  });
+
+  test('an announcement behind those that have gone is found by who keeps asking', async () => {
+    const client = isolate();
+    const hint = (): number => {
+      const { proc, errno } = client;
+      const name = makeSockaddr(AF_INET, '127.0.0.1', port);
+      return proc.lpWSPIoctl(-1, SIO_SD_LISTENER_HINT, name, { value: null }, { value: 0 }, null, null, null, errno);
+    };
+    const workers = Array.from({ length: 12 }, () => worker());
+    for (const { sw, listener } of workers.slice(0, 11)) sw.proc.lpWSPCloseSocket(listener, sw.errno);
+    assert.notEqual(hint(), 0, 'not at once');
+    await until(() => hint() === 0, 'the look at all names');
+    await connect(client);
+    assert.equal(workers[11]?.accepted.length, 1, 'and so is the companion, whatever its number');
+  });
+
+  test('a look that nobody waits for finds companions behind any hole', async () => {
+    const client = isolate();
+    const workers = Array.from({ length: 14 }, () => worker());
+    for (const { sw, listener } of workers.slice(1, 13)) sw.proc.lpWSPCloseSocket(listener, sw.errno);
+    await connect(client, 2);
+    while (workers[13]?.accepted.length === 0) {
+      await connect(client);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
   });
 });
