@@ -127,7 +127,7 @@ describe('a worker that is full', () => {
     const server = start(t, 'cluster-full-server.mjs', { switching: 'require' });
     const parameters = { host: HOST, ...(await server.ready()) };
     const client = await start(t, 'cluster-full-client.mjs', { switching: 'require', parameters }).succeeded();
-    const plain = await start(t, 'cluster-full-server.mjs', {});
+    const plain = start(t, 'cluster-full-server.mjs', {});
     const baseline = await start(t, 'cluster-full-client.mjs', {
       parameters: { host: HOST, ...(await plain.ready()) },
     }).succeeded();
@@ -145,7 +145,7 @@ describe('a listening socket that is passed on (DUP-34)', () => {
       test(`${how}, to a process ${plain ? 'without' : 'with'} the switch`, { skip }, async (t) => {
         const server = start(t, 'pass-listener-server.mjs', { switching: 'require', parameters: { how, plain } });
         const { port, sender, receiver } = await server.ready();
-        const ask = async (): Promise<Finished> => {
+        const ask = (): Promise<Finished> => {
           const parameters = { host: HOST, port, times: 8 };
           return start(t, 'who-client.mjs', { switching: 'require', parameters }).succeeded();
         };

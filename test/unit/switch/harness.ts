@@ -160,7 +160,9 @@ export class Listener {
       backlog,
       isEligible: () => this.eligible,
       hasRoom: (waiting) => waiting < this.room,
-      onLost: () => void this.lost++,
+      onLost: () => {
+        this.lost++;
+      },
       onConnection: (connection) => this.connections.push(connection),
     };
   }
