@@ -10,7 +10,10 @@ export default tseslint.config(
     files: ['**/*.ts', '**/*.cts'],
     extends: [tseslint.configs.strictTypeChecked],
     languageOptions: {
-      parserOptions: { project: ['tsconfig.json', 'tsconfig.test.json'], tsconfigRootDir: import.meta.dirname },
+      parserOptions: {
+        project: ['tsconfig.json', 'tsconfig.test.json', 'tsconfig.examples.json'],
+        tsconfigRootDir: import.meta.dirname,
+      },
     },
     rules: {
       '@typescript-eslint/consistent-type-imports': 'error',
@@ -39,7 +42,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['test/**/*.ts'],
+    files: ['test/**/*.ts', 'examples/*/test/**/*.ts'],
     rules: {
       // node:test's test() and describe() return promises that the runner itself awaits.
       '@typescript-eslint/no-floating-promises': [
@@ -62,8 +65,8 @@ export default tseslint.config(
     },
   },
   {
-    // The command line's output is its purpose.
-    files: ['src/cli/**/*.ts'],
+    // The command line's output is its purpose, and the programs of examples report in it.
+    files: ['src/cli/**/*.ts', 'examples/*/test/programs/**/*.ts'],
     rules: { 'no-console': 'off' },
   },
   {
