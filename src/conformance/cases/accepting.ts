@@ -1,7 +1,9 @@
 /** Accepting (ACC-1…9). */
 import {
+  AF_INET6,
   CF_ACCEPT,
   CF_REJECT,
+  FD_ACCEPT,
   formatSockaddr,
   type LPCONDITIONPROC,
   makeSockaddr,
@@ -19,6 +21,7 @@ import {
   WSATRY_AGAIN,
 } from '../../spi/index.js';
 import { topic } from '../case.js';
+import { WatchedEvent } from '../ledger.js';
 import { refused } from './listening.js';
 
 /** An answer that no header has. */
@@ -237,6 +240,31 @@ export const ACCEPTING = topic('accepting', [
       if (host.setOption(listener.s, SOL_SOCKET, SO_DEBUG, 1) === WSAENOPROTOOPT) return;
       const { server } = await bench.connected(listener);
       bench.equal(host.getOption(server.s, SOL_SOCKET, SO_DEBUG).value, 1, 'SO_DEBUG of the accepted socket');
+    },
+  },
+  {
+    name: 'a listener on the wildcard accepts what comes to an address, and tells which (SOCK-13, ACC-9)',
+    async run(bench) {
+      const { name, options = [] } = await bench.reserve('listen');
+      const host = bench.server;
+      const s = bench.socket(host);
+      const wildcard = makeSockaddr(bench.family, bench.family === AF_INET6 ? '::' : '0.0.0.0', name.sin_port);
+      bench.code(host.bind(s, wildcard), 0, 'WSPBind to the wildcard');
+      for (const { level, optname, optval } of options) host.setOption(s, level, optname, optval, 8);
+      bench.code(host.listen(s, 5), 0, 'WSPListen');
+      const event = new WatchedEvent();
+      bench.code(host.eventSelect(s, event, FD_ACCEPT), 0, 'WSPEventSelect');
+      const listener = { host, s, name, event };
+      const connector = await bench.connect(name);
+      await bench.requested(listener);
+      let callee = '';
+      const { code } = bench.accept(listener, (_caller, _data, _s, _g, id) => {
+        callee = formatSockaddr(id);
+        return CF_ACCEPT;
+      });
+      bench.code(code, 0, 'WSPAccept');
+      bench.equal(callee, formatSockaddr(name), 'the address that was connected to');
+      bench.code(await bench.outcome(connector), 0, 'the connect');
     },
   },
   {

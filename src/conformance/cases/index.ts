@@ -11,6 +11,7 @@ import { EARLY } from './early.js';
 import { ENDING } from './ending.js';
 import { EVENTS } from './events.js';
 import { EXTENSIONS } from './extensions.js';
+import { LIFE } from './life.js';
 import { LISTENING } from './listening.js';
 import { MEMORY } from './memory.js';
 import { MESSAGES } from './messages.js';
@@ -48,4 +49,5 @@ export const CASES: readonly ConformanceCase[] = [
   ...ENDING,
   ...OWNED_RECEIVE,
   ...DUPLICATING,
+  ...LIFE,
 ];

@@ -6,6 +6,7 @@ import {
   SO_MAX_MSG_SIZE,
   SO_MAX_RDMA_SIZE,
   SO_RDMA_THRESHOLD_SIZE,
+  SO_SD_DUPLICATION,
   SO_SIZE_UNLIMITED,
   SOL_SOCKET,
   WSAEFAULT,
@@ -68,6 +69,14 @@ export const OPTIONS = topic('options', [
       }
       bench.code(set, 0, 'setting SO_DEBUG');
       bench.equal(bench.client.getOption(s, SOL_SOCKET, SO_DEBUG).value, 1, 'SO_DEBUG');
+    },
+  },
+  {
+    name: 'SO_SD_DUPLICATION is as the manifest says, or not known (DUP-18)',
+    run(bench) {
+      const { code, value } = bench.client.getOption(bench.socket(bench.client), SOL_SOCKET, SO_SD_DUPLICATION);
+      if (code !== WSAENOPROTOOPT) bench.code(code, 0, 'SO_SD_DUPLICATION');
+      bench.equal(code === 0 && value === 1, bench.manifest.duplicate, 'duplication');
     },
   },
   {

@@ -183,6 +183,22 @@ const cases: CaseSpec[] = [
     },
   },
   {
+    name: 'sends that pend when the connection is broken off end with its code (CLOSE-3, CLOSE-4)',
+    async run(bench) {
+      const { client, server } = await bench.connected();
+      const size = client.capacity(12_000);
+      const operations = Array.from({ length: 30 }, () => client.host.operation());
+      for (const operation of operations) {
+        const code = client.host.send(client.s, [{ len: size, buf: pattern(size, 1) }], operation);
+        bench.code(code, [0, WSA_IO_PENDING], 'WSPSend');
+      }
+      const pending = operations.filter(({ state }) => state === 'pending');
+      const script = new Script([RUN_VIOLATION]);
+      bench.code(attach(bench, server, script), 0, 'SdpSetReceiver');
+      await bench.until('all that pended ends', () => pending.every(({ state }) => state === 'done'));
+    },
+  },
+  {
     name: 'what one side publishes as consumed is what the other reads, up to 32 bits (SESS-4)',
     async run(bench) {
       const { client, server } = await bench.connected();

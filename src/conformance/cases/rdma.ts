@@ -6,12 +6,16 @@ import {
   WSA_IO_PENDING,
   WSAEFAULT,
   WSAEINVAL,
+  WSAEMSGSIZE,
   WSAENOTCONN,
 } from '../../spi/index.js';
 import type { Bench } from '../bench.js';
 import { type CaseSpec, only, topic } from '../case.js';
 import { type End, pattern } from '../end.js';
 import { expose, type Rdma, rdma, type RdmaCall, register } from '../memory.js';
+
+/** Most that a case writes to see a limit, in bytes. */
+const LARGE = 16 << 20;
 
 /** One RDMA call from `end` with one buffer, waited for: its code. */
 export async function transfer(
@@ -149,6 +153,49 @@ function writes(): CaseSpec[] {
           target.every((byte) => byte === 0),
           'something was written',
         );
+      },
+    },
+    {
+      name: 'more than SO_MAX_RDMA_SIZE in one call is refused, and nothing is written (XFER-3, OPT-6)',
+      skip: ({ limits }) =>
+        limits.rdmaBytes !== null && limits.rdmaBytes <= LARGE ? null : 'no limit, or a large one',
+      async run(bench) {
+        const { client, server } = await bench.connected();
+        const bytes = (bench.manifest.limits.rdmaBytes ?? 0) + 1;
+        const target = new Uint8Array(bytes);
+        const descriptor = expose(server.host, server.s, target, MEM_WRITE);
+        const { buf, handle } = local(bench, client, which, new Uint8Array(bytes).fill(1));
+        const code = await transfer(client, which, buf, handle, descriptor);
+        bench.code(code, [WSAEINVAL, WSAEMSGSIZE, WSAEFAULT], which);
+        await bench.quiet();
+        bench.check(!target.includes(1), 'something was written');
+        bench.code(await transfer(client, which, buf.subarray(1), handle, descriptor), 0, `${which} of the limit`);
+      },
+    },
+    {
+      name: 'test vector: five buffers are gathered, or refused with WSAEINVAL (OBS-8, OBS-15)',
+      async run(bench) {
+        const { client, server } = await bench.connected();
+        server.receive('posted');
+        const target = new Uint8Array(50);
+        const descriptor = expose(server.host, server.s, target, MEM_WRITE);
+        const { buf, handle } = local(bench, client, which, pattern(50, 4));
+        const buffers = [0, 1, 2, 3, 4].map((piece) => ({
+          len: 10,
+          buf: buf.subarray(piece * 10, piece * 10 + 10),
+          handle,
+        }));
+        const operation = client.host.operation();
+        const code = rdma(client.host, which, client.s, buffers, descriptor, operation);
+        bench.code(code, [0, WSA_IO_PENDING, WSAEINVAL], which);
+        if (code === WSA_IO_PENDING) bench.code(await client.finish(operation), 0, which);
+        await afterwards(client, server);
+        if (code === WSAEINVAL)
+          bench.check(
+            target.every((byte) => byte === 0),
+            'something was written',
+          );
+        else bench.sameBytes(target, buf, 'the bytes');
       },
     },
     {

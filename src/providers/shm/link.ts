@@ -91,6 +91,8 @@ export class Link {
   #peerConsumed = 0;
   #words!: Int32Array;
   #queue: QueuedRecord[] = [];
+  /** What was queued when the link ended; its operations are still to be ended. */
+  #lost: QueuedRecord[] = [];
   #freeIds: number[] = [];
   #nextId: number;
   #spill: SpillWriter | null = null;
@@ -239,6 +241,13 @@ export class Link {
     for (const { overlapped } of mine) {
       if (overlapped !== null) this.#host.onSent(socket, overlapped, WSA_OPERATION_ABORTED, 0);
     }
+  }
+
+  /** The link is gone: the switch's operations of a socket that will never be sent, once each (CLOSE-3). */
+  takeLost(socket: ShmSocket): WSAOVERLAPPED[] {
+    const mine = this.#lost.filter((record) => record.socket === socket);
+    if (mine.length > 0) this.#lost = this.#lost.filter((record) => record.socket !== socket);
+    return mine.flatMap(({ overlapped }) => overlapped ?? []);
   }
 
   // ---------------------------------------------------------------- receiving
@@ -424,6 +433,7 @@ export class Link {
     this.reach = OUT_OF_REACH;
     this.access?.close();
     this.#host.addon.linkClose(this.id);
+    this.#lost = this.#queue;
     this.#queue = [];
     this.#host.onLinkGone(this, violation);
     setImmediate(releaseLink, this);

@@ -130,12 +130,14 @@ function linkGone(state: ShmState, link: Link, violation: string): void {
   state.links.forget(link, violation);
   dropAllWaiting(state, link);
   for (const slot of link.slots) {
-    if (slot !== undefined && slot !== SLOT_CLOSING) setImmediate(socketLost, state, slot);
+    if (slot !== undefined && slot !== SLOT_CLOSING) setImmediate(socketLost, state, slot, link);
   }
 }
 
-function socketLost(state: ShmState, socket: ShmSocket): void {
+function socketLost(state: ShmState, socket: ShmSocket, link: Link): void {
   if (socket.state === 'connecting') endConnect(state, socket, 'link-failed');
   if (socket.state === 'duplicating') socket.state = 'connected';
   disconnect(state, socket, WSAECONNRESET);
+  // After the news itself, by which whoever reads has had its turn.
+  for (const overlapped of link.takeLost(socket)) complete(state, socket, overlapped, WSAECONNRESET, 0);
 }

@@ -183,6 +183,8 @@ export function closeSocket(state: ShmState, socket: ShmSocket): void {
       link.sendClose(connection);
     }
   }
+  const lost = link?.takeLost(socket) ?? [];
+  for (const overlapped of lost) complete(state, socket, overlapped, WSA_OPERATION_ABORTED, 0); // CLOSE-4
   socket.state = 'open';
   socket.link = null;
   socket.receiver = null;
