@@ -1,6 +1,6 @@
 /*
- * What one JavaScript environment (main thread, worker, context) has of this addon. Everything hangs here; nothing is
- * static, so that the addon may be loaded any number of times in a process (DESIGN D11).
+ * What one JavaScript environment (main thread, worker, context) has of this addon. Everything hangs here, and next to
+ * nothing is static (secure.c has what must be), so that the addon may be loaded any number of times in a process (DESIGN D11).
  */
 #ifndef SD_ISOLATE_H
 #define SD_ISOLATE_H
@@ -21,6 +21,7 @@
 #define SD_ABI 3
 
 struct sd_watcher;
+struct sd_securing;
 
 typedef struct sd_isolate {
   napi_env env;
@@ -43,6 +44,7 @@ typedef struct sd_isolate {
   sd_netlink diag;
   sd_netlink route;
   struct sd_watcher *watcher;
+  struct sd_securing *securing;
   int probe; /* asks for announcements; -1: not made yet */
   int spare; /* given up for a moment to accept and drop a connection when descriptors are used up */
 } sd_isolate;
@@ -62,10 +64,11 @@ void sd_loop_sync(sd_isolate *isolate); /* after anything that may have woken th
 void sd_loop_say_awake(const sd_isolate *isolate); /* the pump is about to be woken */
 uint64_t sd_loop_clock(void);
 
-/* link.c, listener.c, watcher.c: stop everything without a callback */
+/* link.c, listener.c, watcher.c, secure.c: stop everything without a callback */
 void sd_link_close_all(sd_isolate *isolate);
 void sd_listener_close_all(sd_isolate *isolate);
 void sd_watcher_close(sd_isolate *isolate);
+void sd_secure_close_isolate(sd_isolate *isolate);
 void sd_link_event(void *owner, sd_pump_event event);
 
 /* The functions of each topic, added to exports. */
@@ -76,5 +79,6 @@ napi_status sd_access_exports(sd_isolate *isolate, napi_value exports);
 napi_status sd_loop_exports(sd_isolate *isolate, napi_value exports);
 napi_status sd_kernel_exports(sd_isolate *isolate, napi_value exports);
 napi_status sd_watcher_exports(sd_isolate *isolate, napi_value exports);
+napi_status sd_secure_exports(sd_isolate *isolate, napi_value exports);
 
 #endif

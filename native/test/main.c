@@ -21,7 +21,8 @@ int main(int argc, char **argv) {
                {"control", test_control, false}, {"netlink", test_netlink, false}, {"addresses", test_addresses, false},
                {"diag", test_diag, false},       {"socket", test_socket, false},   {"pump", test_pump, false},
                {"sleep", test_sleep, true},       {"access", test_access, false},
-               {"access race", test_access_race, true}};
+               {"access race", test_access_race, true}, {"pin", test_pin, false},
+               {"secure", test_secure, false},   {"secure under load", test_secure_threads, true}};
   bool only_threads = argc > 1 && strcmp(argv[1], "threads") == 0;
   for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++) {
     if (only_threads && !tests[i].threads) continue;

@@ -47,5 +47,8 @@ void test_pump(void);
 void test_sleep(void);
 void test_access(void);
 void test_access_race(void);
+void test_pin(void);
+void test_secure(void);
+void test_secure_threads(void);
 
 #endif

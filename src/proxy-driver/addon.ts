@@ -206,6 +206,45 @@ export interface KernelAddon {
   unwatchAddresses(): void;
 }
 
-export interface Addon extends MemoryAddon, LinkAddon, AccessAddon, LoopAddon, KernelAddon {
+/**
+ * Secured memory, pins and guarded access (PD-13 … PD-18, CACHE-1 … CACHE-11, D8). A range is given as a Uint8Array over
+ * any kind of buffer; addresses are numbers, for they stay below 2^53.
+ */
+export interface SecureAddon {
+  /** Bytes of a page of this machine. */
+  readonly pageBytes: number;
+  /**
+   * Opens secured memory in this isolate, with a helper thread that the whole process shares. `onNotice`: the mapping of a
+   * secured range has changed inside this range; comes after {@link secureCheck} has begun to say so. 0 or -errno: -EPERM,
+   * -ENOSYS not permitted or not there, -ENOTSUP an older kernel, -EBUSY it is open.
+   */
+  secureOpen(onNotice: (address: number, bytes: number) => void): number;
+  /** Takes everything back that this isolate has secured. */
+  secureClose(): void;
+  /**
+   * Secures the pages of a range: its slot, and `out[0]` = its generation. Or -errno: -EFAULT not all mapped, -EAGAIN pages
+   * of it were given back by madvise, -ENOBUFS too many ranges, -EBUSY, -EINVAL the kernel cannot, -ENOTCONN not open.
+   */
+  secure(range: Uint8Array, out: Uint32Array): number;
+  /**
+   * Whether the range is mapped as it was: 0, -ESTALE, -EINVAL. With `settle` whatever any thread did before the call counts;
+   * that costs two system calls' time and can end with -EAGAIN, the helper thread did not get to run.
+   */
+  secureCheck(slot: number, generation: number, settle: boolean): number;
+  /** 0, or -EINVAL: not this isolate's. */
+  unsecure(slot: number): number;
+  /** Ranges of the whole process that are secured and unchanged. */
+  securedCount(): number;
+  /**
+   * Pins the whole pages of a range: a second mapping of the same memory, which keeps them. To be given to
+   * {@link MemoryAddon.release}. Or -errno: -EINVAL private memory, or a file's, of which there can be none; -EFAULT.
+   */
+  pin(range: Uint8Array): ArrayBuffer | number;
+  /** Copies from or to memory that need not be there (PD-16): 0 or -EFAULT. */
+  guardedRead(address: number, into: Uint8Array): number;
+  guardedWrite(address: number, from: Uint8Array): number;
+}
+
+export interface Addon extends MemoryAddon, LinkAddon, AccessAddon, LoopAddon, KernelAddon, SecureAddon {
   readonly abi: number;
 }
