@@ -26,10 +26,22 @@ export interface NicAddress {
   readonly ifname: string;
 }
 
+/** Which NICs are a provider's own (ADDR-5): by the name and the index of the interface. */
+export type DeviceFilter = (ifname: string, ifindex: number) => boolean;
+
+/** Somebody who wants to know of changes. */
+interface Watcher {
+  readonly onChange: () => void;
+  /** Null: of any device. */
+  readonly devices: DeviceFilter | null;
+  /** One of its addresses has changed, and it has not been told. */
+  due: boolean;
+}
+
 export class AddressList {
   readonly #addon: KernelAddon;
   readonly #addresses = new Map<string, NicAddress>();
-  readonly #watchers = new Set<() => void>();
+  readonly #watchers = new Set<Watcher>();
   #watching = false;
   #scheduled = false;
 
@@ -47,7 +59,7 @@ export class AddressList {
         const key = `${address}/${prefix}%${ifindex}`;
         if (added) this.#addresses.set(key, { family, address, prefix, ifindex, ifname });
         else this.#addresses.delete(key);
-        if (this.#watching) this.#notify();
+        if (this.#watching) this.#notify(ifname, ifindex);
       },
       () => undefined, // what a later replay finds changed is reported like any other change
     );
@@ -62,15 +74,16 @@ export class AddressList {
     this.#watchers.clear();
   }
 
-  /** All current addresses, in the order in which the kernel reported them. */
-  entries(): NicAddress[] {
-    return [...this.#addresses.values()];
+  /** All current addresses of these devices, in the order in which the kernel reported them. */
+  entries(devices: DeviceFilter | null = null): NicAddress[] {
+    const all = [...this.#addresses.values()];
+    return devices === null ? all : all.filter(({ ifname, ifindex }) => devices(ifname, ifindex));
   }
 
-  /** The list for SIO_ADDRESS_LIST_QUERY (ADDR-7): every address once, port 0. */
-  sockaddrs(): NicSockaddr[] {
+  /** The list for SIO_ADDRESS_LIST_QUERY (ADDR-7): every address of these devices once, port 0. */
+  sockaddrs(devices: DeviceFilter | null = null): NicSockaddr[] {
     const seen = new Map<string, NicSockaddr>();
-    for (const { family, address, ifindex } of this.#addresses.values()) {
+    for (const { family, address, ifindex } of this.entries(devices)) {
       const scope = isLinkLocal(family, address) ? ifindex : 0;
       const entry: NicSockaddr = { sa_family: family === 4 ? AF_INET : AF_INET6, sin_port: 0, sin_addr: address };
       if (scope !== 0) entry.sin6_scope_id = scope;
@@ -79,22 +92,35 @@ export class AddressList {
     return [...seen.values()];
   }
 
-  /** Calls back after changes, once for those that come together. Returns what ends it. */
-  watch(onChange: () => void): () => void {
-    const entry = (): void => onChange();
-    this.#watchers.add(entry);
+  /**
+   * Calls back after changes to addresses of these devices, once for those that come together; of other devices nothing is
+   * heard (ADDR-5). Returns what ends it.
+   */
+  watch(onChange: () => void, devices: DeviceFilter | null = null): () => void {
+    const watcher: Watcher = { onChange, devices, due: false };
+    this.#watchers.add(watcher);
     return () => {
-      this.#watchers.delete(entry);
+      this.#watchers.delete(watcher);
     };
   }
 
-  #notify(): void {
-    if (this.#scheduled || this.#watchers.size === 0) return;
+  #notify(ifname: string, ifindex: number): void {
+    let wanted = false;
+    for (const watcher of this.#watchers) {
+      if (watcher.devices !== null && !watcher.devices(ifname, ifindex)) continue;
+      watcher.due = true;
+      wanted = true;
+    }
+    if (this.#scheduled || !wanted) return;
     this.#scheduled = true;
     // Not unreferenced: a program that has this left to do is about to end anyway, and it is over in this turn.
     setImmediate(() => {
       this.#scheduled = false;
-      for (const watcher of [...this.#watchers]) watcher();
+      for (const watcher of [...this.#watchers]) {
+        if (!watcher.due) continue;
+        watcher.due = false;
+        watcher.onChange();
+      }
     });
   }
 }

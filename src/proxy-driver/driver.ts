@@ -1,12 +1,17 @@
 /**
- * The proxy driver (PD-1 … PD-12, ADDR-1 … ADDR-14): what providers and the switch ask of the kernel. In Windows a
+ * The proxy driver (PD-1 … PD-18, ADDR-1 … ADDR-14): what providers and the switch ask of the kernel. In Windows a
  * kernel-mode driver behind IOCTLs; here the native addon and this class. The interface between it and its providers is
  * private (PD-3). One per isolate.
  */
 import type { Addon } from './addon.js';
-import { AddressList, type NicAddress, type NicSockaddr } from './address-list.js';
+import { AddressList, type DeviceFilter, type NicAddress, type NicSockaddr } from './address-list.js';
+import { Allocations } from './allocations.js';
+import { deviceControl, type DeviceControls, type DriverStatus } from './device-control.js';
+import { EINVAL } from './errno.js';
 import { type LoadedAddon, loadAddon } from './load.js';
 import { companionName, parseCompanionName } from './names.js';
+import type { CacheOptions } from './registration-cache.js';
+import { SecuredMemory } from './secured-memory.js';
 
 /** What an IP address stands for in the shm provider's own terms (D4, ADDR-12). */
 export interface NativeAddress {
@@ -30,8 +35,34 @@ export interface RouteAnswer {
   source: string;
 }
 
+/** What the operator allows providers (docs/CONFIGURATION.md). */
+export interface DriverLimits {
+  /** Most bytes that providers may have allocated at a time. */
+  readonly memoryBytes: number;
+  /** Most bytes of memory that each provider keeps registered after its use; 0: none. */
+  readonly cacheBytes: number;
+  /** Whether memory that the driver did not allocate may be kept as well. */
+  readonly cacheUserBuffers: boolean;
+}
+
+const DEFAULT_LIMITS: DriverLimits = { memoryBytes: 256 << 20, cacheBytes: 64 << 20, cacheUserBuffers: false };
+
+/** Most ranges that one provider keeps: a quarter of what the process can secure. */
+const CACHE_ENTRIES_MAX = 256;
+
+/** The drivers of this isolate by the addon they were loaded from; there is one of each. */
+const drivers = new Map<string, ProxyDriver>();
+
 export class ProxyDriver {
   readonly addon: Addon;
+  /** Ranges whose mapping is watched (PD-13). */
+  readonly secured: SecuredMemory;
+  /** Memory that providers have allocated (PD-11). */
+  readonly allocations: Allocations;
+  readonly #pins = new Map<ArrayBuffer, { readonly bytes: number; readonly locked: boolean }>();
+  #limits = DEFAULT_LIMITS;
+  #loads = 1;
+  #key: string | null = null;
   readonly #list: AddressList;
   readonly #words = new BigUint64Array(4);
   readonly #bound = new Int32Array(1);
@@ -40,40 +71,108 @@ export class ProxyDriver {
 
   constructor(addon: Addon) {
     this.addon = addon;
+    this.secured = new SecuredMemory(addon);
+    this.allocations = new Allocations(addon, addon.pageBytes, DEFAULT_LIMITS.memoryBytes);
     this.#list = new AddressList(addon);
   }
 
-  /** Loads the addon and makes the driver (PD-6); or says why there is none. Never throws. `path` as in `loadAddon`. */
+  /**
+   * Loads the addon and makes the driver (PD-6), or counts one load more of the one that this isolate has; or says why there is
+   * none. Never throws. `path` as in `loadAddon`.
+   */
   static load(path?: string): { driver: ProxyDriver; reason: null } | { driver: null; reason: string } {
+    const key = path ?? '';
+    const present = drivers.get(key);
+    if (present !== undefined) {
+      present.#loads++;
+      return { driver: present, reason: null };
+    }
     const loaded: LoadedAddon = path === undefined ? loadAddon() : loadAddon(path);
     if (loaded.addon === null) return { driver: null, reason: loaded.reason };
     const driver = new ProxyDriver(loaded.addon);
     const result = driver.#list.open();
     // Without the list no address can be called ours, so the provider could serve nothing (ADDR-9).
     if (result < 0) return { driver: null, reason: `the addresses of this host cannot be followed (error ${-result})` };
+    driver.#key = key;
+    drivers.set(key, driver);
     return { driver, reason: null };
   }
 
-  /** Unload (PD-8): ends the notices. Links and listeners are their owners'. */
+  /**
+   * Undoes one load (PD-8). The last one ends the notices, unsecures, unpins and releases what providers have left. Links and
+   * listeners are their owners'.
+   */
   unload(): void {
+    if (this.#loads === 0 || --this.#loads > 0) return;
+    if (this.#key !== null) drivers.delete(this.#key);
     this.#list.close();
+    this.secured.close();
+    for (const pin of [...this.#pins.keys()]) this.unpinMemory(pin);
+    this.allocations.releaseAll();
+  }
+
+  /** What the operator allows; before that, the defaults of the settings. */
+  setLimits(limits: DriverLimits): void {
+    this.#limits = limits;
+    this.allocations.bytesMax = limits.memoryBytes;
+  }
+
+  /** How a provider's registration cache is to be bounded, and what it may keep (D8). */
+  cacheOptions(): CacheOptions {
+    return {
+      entriesMax: CACHE_ENTRIES_MAX,
+      bytesMax: this.#limits.cacheBytes,
+      admits: ({ buffer }) => this.#limits.cacheUserBuffers || this.allocations.has(buffer),
+    };
+  }
+
+  status(): DriverStatus {
+    const { secured, allocations } = this;
+    let pinnedBytes = 0;
+    let lockedBytes = 0;
+    for (const { bytes, locked } of this.#pins.values()) {
+      pinnedBytes += bytes;
+      if (locked) lockedBytes += bytes;
+    }
+    return {
+      loads: this.#loads,
+      memoryBytes: allocations.bytes,
+      memoryBytesMax: allocations.bytesMax,
+      pinnedBytes,
+      lockedBytes,
+      secured: secured.state,
+      securedReason: secured.reason,
+      securedRanges: secured.ranges,
+    };
+  }
+
+  /** The device-control entry point (PD-7, PD-9): 0 and the answer in `output`, or -errno. Never throws. */
+  deviceControl<Code extends keyof DeviceControls>(
+    code: Code,
+    input: DeviceControls[Code]['input'],
+    output: { value: DeviceControls[Code]['output'] | null },
+  ): number {
+    return deviceControl(this, code, input, output);
   }
 
   // ------------------------------------------------------------------ addresses
 
-  /** The addresses of this host's interfaces, for SIO_ADDRESS_LIST_QUERY (ADDR-7, ADDR-8). Current whenever asked. */
-  getAddressList(): NicSockaddr[] {
-    return this.#list.sockaddrs();
+  /**
+   * The addresses of this host's interfaces, for SIO_ADDRESS_LIST_QUERY (ADDR-7, ADDR-8). Current whenever asked. With
+   * `devices` only those of a provider's own NICs (ADDR-5).
+   */
+  getAddressList(devices: DeviceFilter | null = null): NicSockaddr[] {
+    return this.#list.sockaddrs(devices);
   }
 
   /** The same with interface names and prefixes, for people. */
-  getNicAddresses(): NicAddress[] {
-    return this.#list.entries();
+  getNicAddresses(devices: DeviceFilter | null = null): NicAddress[] {
+    return this.#list.entries(devices);
   }
 
-  /** Calls back after addresses came or went (ADDR-3, ADDR-6). Returns what ends it. */
-  watchAddressList(onChange: () => void): () => void {
-    return this.#list.watch(onChange);
+  /** Calls back after addresses of these devices came or went (ADDR-3, ADDR-5, ADDR-6). Returns what ends it. */
+  watchAddressList(onChange: () => void, devices: DeviceFilter | null = null): () => void {
+    return this.#list.watch(onChange, devices);
   }
 
   // ------------------------------------------------------------------ translation
@@ -142,6 +241,21 @@ export class ProxyDriver {
   /** Releases mapped memory (PD-11). 0 or -errno. */
   releaseMemory(memory: ArrayBuffer): number {
     return this.addon.release(memory);
+  }
+
+  /**
+   * Pins the whole pages of a range, as `SecureAddon.pin`, and locks them where the limit allows (SP-15); what is not locked
+   * is in {@link status}. To be undone by {@link unpinMemory}.
+   */
+  pinMemory(range: Uint8Array): ArrayBuffer | number {
+    const pin = this.addon.pin(range);
+    if (typeof pin !== 'number') this.#pins.set(pin, { bytes: pin.byteLength, locked: this.addon.lock(pin) === 0 });
+    return pin;
+  }
+
+  /** 0, or -EINVAL: not a pin of this driver, or undone before. */
+  unpinMemory(pin: ArrayBuffer): number {
+    return this.#pins.delete(pin) ? this.addon.release(pin) : EINVAL;
   }
 
   // ------------------------------------------------------------------ event loop

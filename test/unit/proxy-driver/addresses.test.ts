@@ -100,7 +100,7 @@ test('the list merges duplicates, and tells of changes once', async () => {
   assert.equal(captured.ended, 1);
 });
 
-test('addresses that come and go are noticed (ADDR-3, ADDR-6)', (t) => {
+test('addresses that come and go are noticed, those of other devices are not (ADDR-1 … ADDR-6)', (t) => {
   const fixture = fileURLToPath(new URL('./namespace.js', import.meta.url));
   const probe = spawnSync(UNSHARE, [...inNamespace, 'ip', 'link', 'set', 'lo', 'up'], {
     encoding: 'utf8',

@@ -14,6 +14,10 @@ const has = (address: string): boolean => driver.getAddressList().some(({ sin_ad
 async function main(driver: ProxyDriver): Promise<void> {
   let changes = 0;
   driver.watchAddressList(() => changes++);
+  // A provider whose one NIC is another device (ADDR-5).
+  let ours = 0;
+  const own = (ifname: string): boolean => ifname === 'san0';
+  driver.watchAddressList(() => ours++, own);
   assert.equal(has('127.0.0.1'), false);
   ip('link', 'set', 'lo', 'up');
   await until(() => has('127.0.0.1') && has('::1'), 'loopback');
@@ -25,6 +29,20 @@ async function main(driver: ProxyDriver): Promise<void> {
   await until(() => !has('10.77.0.1'), 'one gone');
   assert.ok(has('fd77::1'));
   assert.ok(changes >= 3);
+  assert.deepEqual([ours, driver.getAddressList(own)], [0, []]);
+
+  // Its NIC comes, and goes with all its addresses, of which the kernel tells one by one (ADDR-1 … ADDR-6).
+  ip('link', 'add', 'san0', 'type', 'bridge');
+  ip('link', 'set', 'san0', 'up');
+  ip('address', 'add', '10.99.0.1/24', 'dev', 'san0');
+  await until(() => driver.getAddressList(own).some(({ sin_addr }) => sin_addr === '10.99.0.1'), 'an own one');
+  await until(() => ours > 0, 'word of it');
+  const nic = driver.getNicAddresses(own).find(({ address }) => address === '10.99.0.1');
+  assert.deepEqual({ ...nic, ifindex: 0 }, { family: 4, address: '10.99.0.1', prefix: 24, ifindex: 0, ifname: 'san0' });
+  assert.equal(driver.getNicAddresses((_ifname, ifindex) => ifindex === nic?.ifindex)[0]?.ifname, 'san0');
+  ip('link', 'del', 'san0');
+  await until(() => driver.getAddressList(own).length === 0, 'none left');
+  assert.ok(has('127.0.0.1'));
 
   // More notices than a socket buffer holds, while nobody reads: the list is read anew and right in the end.
   const batch: string[] = [];
