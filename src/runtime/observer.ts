@@ -1,8 +1,8 @@
 /** What happens in the switch, as counters and on diagnostics channels. Once per connection or link, never per message. */
-import { channels, Counters, type Endpoint, type LoopStats, type Stats } from '../observe/index.js';
+import { channels, Counters, type Endpoint, type LoopStats, type MemoryStats, type Stats } from '../observe/index.js';
 import type { LiveConnection, Role, RouteObserver, SanConnection, TcpEnds } from '../net/index.js';
 import type { ShmEvent } from '../providers/shm/index.js';
-import { formatSockaddr, type SOCKADDR } from '../spi/index.js';
+import { formatSockaddr, type SOCKADDR, wsaName } from '../spi/index.js';
 import type { RouteReason, SwitchEvents } from '../switch/index.js';
 
 /** An address as observers show it. */
@@ -14,7 +14,7 @@ export class Observer implements RouteObserver {
   readonly #counters = new Counters();
 
   /** Counters, with the bytes of the connections that are open now. */
-  stats(live: Iterable<LiveConnection>, loop: LoopStats | null): Stats {
+  stats(live: Iterable<LiveConnection>, loop: LoopStats | null, memory: MemoryStats | null = null): Stats {
     let read = 0;
     let written = 0;
     for (const connection of live) {
@@ -22,7 +22,7 @@ export class Observer implements RouteObserver {
       read += connection.bytesRead;
       written += connection.bytesWritten;
     }
-    return this.#counters.stats({ read, written }, loop);
+    return this.#counters.stats({ read, written }, loop, memory);
   }
 
   /** Something failed that cost speed, not correctness. */
@@ -81,6 +81,10 @@ export class Observer implements RouteObserver {
     },
     onProvider: (event, name, reason, detail) => {
       if (event === 'refused') this.failed('switch', reason ?? 'provider-failed', `${name}: ${detail}`);
+    },
+    onMemoryKept: (provider, code, address, size) => {
+      const range = `${size} bytes at 0x${address.toString(16)}`;
+      this.failed('memory', wsaName(code), `${provider} keeps ${range}, whose mapping has changed`);
     },
     onViolation: (connection, what) => {
       this.failed('session', 'protocol-violation', `${formatSockaddr(connection.remote)}: ${what}`);

@@ -22,6 +22,8 @@ export interface SwitchEvents {
   ): void;
   /** A provider started, was refused, or was removed; `detail` in words. */
   onProvider(event: 'started' | 'refused' | 'removed', name: string, reason: RouteReason | null, detail: string): void;
+  /** Memory has changed under a provider that has it cached and could not let go of it (ERR-23). */
+  onMemoryKept?(provider: string, code: number, address: number, size: number): void;
   /** A peer broke the session protocol. */
   onViolation(connection: SanConnection, what: string): void;
 }

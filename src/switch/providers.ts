@@ -14,6 +14,7 @@ import {
 } from '../spi/index.js';
 import { AddressTable } from './address-table.js';
 import type { BaseProvider } from './base-provider.js';
+import { tellMemoryChanged } from './cache-callback.js';
 import type { SwitchEvents } from './events.js';
 import type { HandleTable } from './handle-table.js';
 import type { RouteReason } from './reasons.js';
@@ -55,6 +56,8 @@ export class Providers {
   readonly #notice: Out<HANDLE> = out(NULL_HANDLE);
   /** In order of preference: that of the list. */
   #all: (SanProvider | RefusedProvider)[] = [];
+  /** Those that run, also without being in the list any more, for connections that they still have. */
+  readonly #running = new Set<SanProvider>();
   #stopped = false;
 
   constructor(
@@ -98,6 +101,12 @@ export class Providers {
   /** The providers for a listener at this name, in order of preference (LIST-2). */
   serving(name: SOCKADDR): SanProvider[] {
     return this.started.filter((provider) => this.#table.serves(provider, name));
+  }
+
+  /** The mapping of a range of this process has changed: every provider that runs is told (CACHE-6). */
+  memoryChanged(address: number, size: number): void {
+    for (const provider of this.#running) if (provider.ended) this.#running.delete(provider);
+    tellMemoryChanged(this.#running, address, size, this.#host.events);
   }
 
   rows(): ProviderRow[] {
@@ -155,8 +164,10 @@ export class Providers {
   #startOne(entry: CatalogEntry): SanProvider | RefusedProvider {
     const provider = startProvider(entry, this.#base.info, this.#handles, this.#settings, this.#host.timers);
     const { events } = this.#host;
-    if (provider instanceof SanProvider) events.onProvider('started', provider.name, null, '');
-    else events.onProvider('refused', provider.name, provider.reason, provider.detail);
+    if (provider instanceof SanProvider) {
+      this.#running.add(provider);
+      events.onProvider('started', provider.name, null, '');
+    } else events.onProvider('refused', provider.name, provider.reason, provider.detail);
     return provider;
   }
 

@@ -69,6 +69,7 @@ export class SanProvider {
   /** It answers `mayReach`. */
   #hints = true;
   #removed = false;
+  #ended = false;
 
   constructor(parts: SanProviderParts) {
     this.id = parts.id;
@@ -160,8 +161,14 @@ export class SanProvider {
     if (this.#users === 0) this.cleanup();
   }
 
+  /** Whether it has had its last call. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
   /** The last call: everything that is left goes (SP-12). */
   cleanup(): void {
+    this.#ended = true;
     this.close(this.scratch);
     try {
       this.procs.lpWSPCleanup(errno);

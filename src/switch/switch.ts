@@ -307,6 +307,13 @@ export class Switch implements ConnectHost, AcceptHost, ProvidersHost {
     return this.#providers?.started ?? [];
   }
 
+  // ---------------------------------------------------------------- memory
+
+  /** The mapping of a range of this process, of `size` bytes, has changed (CACHE-6). */
+  memoryChanged(address: number, size: number): void {
+    this.#providers?.memoryChanged(address, size);
+  }
+
   // ---------------------------------------------------------------- observers, and the end
 
   snapshot(): SwitchSnapshot {

@@ -62,7 +62,7 @@ describe('the address table', () => {
   const list = (...addresses: string[]) =>
     makeAddressList(addresses.map((address) => (address.includes(':') ? v6(address, 0) : v4(address, 0))));
 
-  test('finds exact addresses, all of 127.0.0.0/8, and nothing else', () => {
+  test('finds exact addresses, all of 127.0.0.0/8, and nothing else (ADDR-9)', () => {
     const table = new AddressTable<string>();
     table.rebuild([['shm', list('127.0.0.1', '10.0.0.5', '::1')]]);
     assert.equal(table.find(v4('127.255.0.3', 1)), 'shm');
@@ -89,7 +89,7 @@ describe('the address table', () => {
     assert.deepEqual(table.addresses('two'), ['10.0.0.5', '10.0.0.6']);
   });
 
-  test('listeners: on their address, or on all of them', () => {
+  test('listeners: on their address, or on all of them (ADDR-9)', () => {
     const table = new AddressTable<string>();
     table.rebuild([
       ['one', list('10.0.0.5', '::ffff:10.0.0.7')],
