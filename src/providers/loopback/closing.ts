@@ -55,6 +55,8 @@ export function crash(instance: LoopbackInstance): void {
   for (const socket of [...instance.sockets.values()]) {
     for (const request of socket.queue.splice(0)) neverAnswered(request);
     detach(socket);
+    socket.memory.clear();
   }
+  instance.pinner.close();
   instance.network.leave(instance);
 }

@@ -13,6 +13,7 @@ import {
 } from '../../spi/index.js';
 import type { LoopbackNetwork } from './network.js';
 import type { LoopbackSettings } from './options.js';
+import { Pinner } from './pinning.js';
 import { LoopbackSocket } from './socket-record.js';
 
 /** What is left in an instance; all 0 after everything was closed. For tests. */
@@ -29,6 +30,7 @@ export class LoopbackInstance {
   starts = 0;
   upcalls!: WSPUPCALLTABLEEX;
   readonly sockets = new Map<SOCKET, LoopbackSocket>();
+  readonly pinner = new Pinner();
   /** Between SdpBeginExit and the end. */
   exiting = false;
   /** The process has died: nobody is told of anything any more. */

@@ -1,4 +1,5 @@
 /** What a loopback provider and its network are made with. */
+import type { CacheOptions, ProxyDriver } from '../../proxy-driver/index.js';
 import { SO_SIZE_UNLIMITED } from '../../spi/index.js';
 import type { LoopbackScheduler } from './scheduler.js';
 
@@ -23,6 +24,15 @@ export interface LoopbackOptions {
   readonly maxMessageBytes?: number;
   readonly maxRdmaBytes?: number;
   readonly rdmaThresholdBytes?: number;
+  /**
+   * Memory is pinned by a second mapping, made by the proxy driver, and kept after it is deregistered (CACHE-1). Default false:
+   * nothing outlives its registration, and the cache callback is not offered (CACHE-16).
+   */
+  readonly cacheRegistrations?: boolean;
+  /** The proxy driver for that. Default: the one of this isolate. */
+  readonly driver?: ProxyDriver | null;
+  /** Limits of the cache, in place of the operator's. */
+  readonly cacheLimits?: Partial<CacheOptions>;
   /** ProviderId, if several are installed in one catalog. */
   readonly providerId?: string;
   /** `szProtocol`. Default 'loopback'. */
@@ -83,6 +93,9 @@ export function withDefaults(options: LoopbackOptions): LoopbackSettings {
     maxMessageBytes: SO_SIZE_UNLIMITED,
     maxRdmaBytes: SO_SIZE_UNLIMITED,
     rdmaThresholdBytes: 4096,
+    cacheRegistrations: false,
+    driver: null,
+    cacheLimits: {},
     providerId: LOOPBACK_PROVIDER_ID,
     name: 'loopback',
     ...options,

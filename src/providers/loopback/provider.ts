@@ -102,6 +102,7 @@ export function createLoopbackProvider(
       if (instance.starts === 0) {
         instance.upcalls = UpcallTable;
         network.join(instance);
+        instance.pinner.open(settings.cacheRegistrations, settings.driver, settings.cacheLimits);
       }
       instance.starts++;
       lpWSPData.wVersion = WINSOCK_VERSION_2_2;
@@ -198,6 +199,7 @@ function makeProcs(instance: LoopbackInstance): WSPPROC_TABLE {
       if (instance.starts === 0) return failed(lpErrno, WSANOTINITIALISED);
       if (--instance.starts > 0) return 0; // SP-11
       for (const socket of [...instance.sockets.values()]) closeSocket(socket); // SP-12
+      instance.pinner.close();
       network.leave(instance);
       return 0;
     },
@@ -239,7 +241,7 @@ function makeIoctl(instance: LoopbackInstance): WSPPROC_TABLE['lpWSPIoctl'] {
   ]);
   if (settings.rdmaRead !== 'absent') extensions.set(WSAID_RDMAREAD, makeRdma(instance, 'read'));
   if (settings.ownsReceiveBuffers) extensions.set(WSAID_SD_OWNEDRECEIVE, makeOwnedReceive(instance));
-  // Known, and not offered (OBS-2): nothing is cached over a deregistration (CACHE-16).
+  // Known, and perhaps not offered (OBS-2). Asked for, the callback is what lets memory be kept (CACHE-16).
   const refused = [WSAID_RDMAREAD, WSAID_MEMORYREGISTRATIONCACHECALLBACK, WSAID_SD_OWNEDRECEIVE];
   return (
     _s,
@@ -254,7 +256,8 @@ function makeIoctl(instance: LoopbackInstance): WSPPROC_TABLE['lpWSPIoctl'] {
   ) => {
     if (dwIoControlCode === SIO_GET_EXTENSION_FUNCTION_POINTER) {
       const guid = guidText(lpvInBuffer);
-      const extension = guid === null ? undefined : extensions.get(guid);
+      let extension = guid === null ? undefined : extensions.get(guid);
+      if (guid === WSAID_MEMORYREGISTRATIONCACHECALLBACK) extension = instance.pinner.callback() ?? undefined;
       if (extension === undefined) {
         return failed(lpErrno, guid !== null && refused.includes(guid) ? WSAEOPNOTSUPP : WSAEINVAL);
       }
@@ -298,7 +301,11 @@ function makeRegistering(instance: LoopbackInstance): Registering {
   return {
     WSPRegisterMemory(s, lpBuffer, dwBufferLength, dwFlags, lpErrno) {
       const socket = socketFor(s, lpBuffer, dwBufferLength, dwFlags, lpErrno);
-      return socket === null ? NULL_HANDLE : socket.memory.addLocal(lpBuffer, dwBufferLength, dwFlags);
+      if (socket === null) return NULL_HANDLE;
+      const handle = socket.memory.addLocal(lpBuffer, dwBufferLength, dwFlags);
+      if (handle > 0) return handle;
+      lpErrno.value = -handle;
+      return NULL_HANDLE;
     },
     WSPDeregisterMemory(s, Handle, lpErrno) {
       const socket = instance.find(s, lpErrno);
@@ -311,8 +318,8 @@ function makeRegistering(instance: LoopbackInstance): Registering {
       const room = lpDescriptor === null ? 0 : Math.min(lpdwDescriptorLength.value, lpDescriptor.length);
       lpdwDescriptorLength.value = DESCRIPTOR_BYTES;
       if (lpDescriptor === null || room < DESCRIPTOR_BYTES) return failed(lpErrno, WSAEFAULT); // MEM-16
-      socket.memory.expose(lpBuffer, dwBufferLength, dwFlags, lpDescriptor, network.random);
-      return 0;
+      const code = socket.memory.expose(lpBuffer, dwBufferLength, dwFlags, lpDescriptor, network.random);
+      return code === 0 ? 0 : failed(lpErrno, code);
     },
     WSPDeregisterRdmaMemory(s, lpDescriptor, dwDescriptorLength, lpErrno) {
       const socket = instance.find(s, lpErrno);

@@ -59,7 +59,7 @@ export class LoopbackSocket {
   eventMask = 0;
   /** Why the connect failed, as a word (SO_SD_CONNECT_DETAIL). */
   detail = '';
-  readonly memory = new RegistrationTable();
+  readonly memory: RegistrationTable;
   // Connecting.
   request: ConnectRequest | null = null;
   calleeData: WSABUF | null = null;
@@ -92,5 +92,7 @@ export class LoopbackSocket {
   constructor(
     readonly instance: LoopbackInstance,
     readonly descriptor: number,
-  ) {}
+  ) {
+    this.memory = new RegistrationTable(instance.pinner);
+  }
 }

@@ -166,7 +166,7 @@ export class Wire {
   #target({ descriptor, targetOffset, bytes }: WorkRequest, rights: number): Piece | null {
     const registration = descriptor === null ? null : this.to.memory.exposed(descriptor, descriptor.length);
     if (registration === null || (registration.rights & rights) === 0) return null;
-    if (!(targetOffset >= 0) || targetOffset + bytes > registration.pin.bytes) return null;
+    if (!(targetOffset >= 0) || targetOffset + bytes > registration.source.bytes) return null;
     return { registration, offset: targetOffset, bytes };
   }
 
