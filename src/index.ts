@@ -5,7 +5,7 @@
 import type { Stats } from './observe/index.js';
 import { currentRuntime, type SocketRoute, type Status } from './runtime/index.js';
 
-export type { LoopStats, Stats } from './observe/index.js';
+export type { LoopStats, MemoryStats, Stats } from './observe/index.js';
 export type { SocketRoute, Status } from './runtime/index.js';
 export { REASONS, type RouteReason } from './switch/index.js';
 

@@ -43,6 +43,9 @@ export interface Config {
   readonly transferThresholdBytes: number;
   readonly connectTimeoutMilliseconds: number;
   readonly exitFlushBytes: number;
+  readonly driverMemoryBytes: number;
+  readonly registrationCacheBytes: number;
+  readonly cacheUserBuffers: boolean;
   readonly log: LogLevel;
   /** The file that was read, null when there was none. */
   readonly config: string | null;
@@ -156,6 +159,24 @@ export const SETTINGS: { readonly [Name in SettingName]: Setting<Config[Name]> }
     default: 64 * MIB,
     meaning:
       'Most bytes of pending writes that a process which exits normally leaves in memory for the peers of one link.',
+  },
+  driverMemoryBytes: {
+    value: bytes(MIB, 16 * 1024 * MIB),
+    default: 256 * MIB,
+    meaning:
+      'Most bytes that providers may have allocated through the proxy driver at a time. Links of the shm provider do not count.',
+  },
+  registrationCacheBytes: {
+    value: bytes(0, 16 * 1024 * MIB),
+    default: 64 * MIB,
+    meaning:
+      'Most bytes of memory that a provider which pins memory keeps pinned and registered after its use; 0 keeps none. The shm provider pins nothing.',
+  },
+  cacheUserBuffers: {
+    value: onOff(),
+    default: false,
+    meaning:
+      'Whether such a provider may also keep memory of the program, and not only what the proxy driver allocated. For shared memory that the program maps itself.',
   },
   log: {
     value: oneOf(LOG_LEVELS),

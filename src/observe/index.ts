@@ -19,4 +19,4 @@ export type {
   Snapshot,
 } from './snapshot.js';
 export { Counters } from './stats.js';
-export type { LiveBytes, LoopStats, Stats } from './stats.js';
+export type { LiveBytes, LoopStats, MemoryStats, Stats } from './stats.js';

@@ -11,7 +11,7 @@ import type {
   ProviderSnapshot,
   Snapshot,
 } from './snapshot.js';
-import type { LoopStats, Stats } from './stats.js';
+import type { LoopStats, MemoryStats, Stats } from './stats.js';
 
 /** Thrown within this file only: `readSnapshot` turns it into null. */
 class Misfit extends Error {}
@@ -118,8 +118,21 @@ function loop(value: unknown): LoopStats {
   };
 }
 
+function memory(value: unknown): MemoryStats {
+  const fields = object(value);
+  return {
+    allocated: count(fields['allocated']),
+    allocatedMax: count(fields['allocatedMax']),
+    pinned: count(fields['pinned']),
+    locked: count(fields['locked']),
+    secured: oneOf(fields['secured'], ['unused', 'on', 'refused']),
+    securedReason: orNull(fields['securedReason'], text),
+    securedRanges: count(fields['securedRanges']),
+  };
+}
+
 function stats(value: unknown): Stats {
-  const { connections, bytes, links, loop: loopFields } = object(value);
+  const { connections, bytes, links, loop: loopFields, memory: memoryFields } = object(value);
   const { san, tcp } = object(connections);
   const byReason = Object.entries(object(object(tcp)['byReason'])).map(
     ([reason, n]) => [text(reason), count(n)] as const,
@@ -136,6 +149,7 @@ function stats(value: unknown): Stats {
       lost: count(object(links)['lost']),
     },
     loop: orNull(loopFields, loop),
+    memory: orNull(memoryFields, memory),
   };
 }
 

@@ -16,6 +16,24 @@ export interface LoopStats {
   readonly sleeps: number;
 }
 
+/** The proxy driver's memory (PD-11, PD-13). */
+export interface MemoryStats {
+  /** Bytes that providers have allocated through the proxy driver, and the most they may. */
+  readonly allocated: number;
+  readonly allocatedMax: number;
+  /** Bytes that providers have pinned, and those of them that are locked, as far as RLIMIT_MEMLOCK allows. */
+  readonly pinned: number;
+  readonly locked: number;
+  /**
+   * Whether memory can be watched for changes, so that providers may keep it registered after its use. `unused`: none has asked
+   * yet. `refused`: none can, for `securedReason`; nothing is kept then, and all else works.
+   */
+  readonly secured: 'unused' | 'on' | 'refused';
+  readonly securedReason: string | null;
+  /** Ranges of the whole process that are watched now. */
+  readonly securedRanges: number;
+}
+
 export interface Stats {
   readonly connections: {
     /** `opened` since the start, `open` now. */
@@ -29,6 +47,8 @@ export interface Stats {
   readonly links: { readonly opened: number; readonly open: number; readonly lost: number };
   /** Null where the addon is not loaded. */
   readonly loop: LoopStats | null;
+  /** Null where the addon is not loaded. */
+  readonly memory: MemoryStats | null;
 }
 
 /** Payload bytes of the connections that are open now; the counters know only those of the closed ones. */
@@ -79,7 +99,7 @@ export class Counters {
     if (lost) this.#linksLost++;
   }
 
-  stats(live: LiveBytes, loop: LoopStats | null): Stats {
+  stats(live: LiveBytes, loop: LoopStats | null, memory: MemoryStats | null = null): Stats {
     const byReason = Object.fromEntries([...this.#tcpByReason].map(([reason, { count }]) => [reason, count]));
     return {
       connections: {
@@ -89,6 +109,7 @@ export class Counters {
       bytes: { read: this.#closedRead + live.read, written: this.#closedWritten + live.written },
       links: { opened: this.#linksOpened, open: this.#linksOpened - this.#linksClosed, lost: this.#linksLost },
       loop,
+      memory,
     };
   }
 }

@@ -3,8 +3,15 @@
  * `status()`, `routeOf`, `ss` and the debug log show. It never throws and never prints (DESIGN D9).
  */
 import { type Config, type ConfigResult, describeConfigError, loadConfig } from '../config/index.js';
-import { type ProviderSnapshot, type Snapshot, startLog, startQueryServer, type Stats } from '../observe/index.js';
-import { ProxyDriver } from '../proxy-driver/index.js';
+import {
+  type MemoryStats,
+  type ProviderSnapshot,
+  type Snapshot,
+  startLog,
+  startQueryServer,
+  type Stats,
+} from '../observe/index.js';
+import { type DriverLimits, ProxyDriver } from '../proxy-driver/index.js';
 import type { SOCKADDR } from '../spi/index.js';
 import type { RouteReason } from '../switch/index.js';
 import { Observer } from './observer.js';
@@ -88,6 +95,7 @@ class IsolateRuntime implements Runtime {
     startLog(config?.log ?? 'off');
     const loaded = config === null || !config.enabled ? null : ProxyDriver.load();
     this.#driver = loaded?.driver ?? null;
+    if (config !== null) this.#driver?.setLimits(driverLimits(config));
     const off = this.#whyOff(config, loaded?.reason ?? null);
     this.#started =
       config === null ? null : startSwitch({ config, driver: this.#driver, observer: this.#observer, off });
@@ -134,7 +142,8 @@ class IsolateRuntime implements Runtime {
 
   stats(): Stats {
     const live = this.#started?.net?.routes.live() ?? [];
-    return this.#observer.stats(live, this.#driver?.addon.loopStats() ?? null);
+    const driver = this.#driver;
+    return this.#observer.stats(live, driver?.addon.loopStats() ?? null, driver === null ? null : memoryStats(driver));
   }
 
   status(): Status {
@@ -142,4 +151,22 @@ class IsolateRuntime implements Runtime {
     const providers = providerSnapshots(rows, this.#started?.follower?.problem ?? null);
     return { on: this.#reason === null, reason: this.#reason, detail: this.#detail, providers };
   }
+}
+
+function driverLimits({ driverMemoryBytes, registrationCacheBytes, cacheUserBuffers }: Config): DriverLimits {
+  return { memoryBytes: driverMemoryBytes, cacheBytes: registrationCacheBytes, cacheUserBuffers };
+}
+
+function memoryStats(driver: ProxyDriver): MemoryStats {
+  const { memoryBytes, memoryBytesMax, pinnedBytes, lockedBytes, secured, securedReason, securedRanges } =
+    driver.status();
+  return {
+    allocated: memoryBytes,
+    allocatedMax: memoryBytesMax,
+    pinned: pinnedBytes,
+    locked: lockedBytes,
+    secured,
+    securedReason,
+    securedRanges,
+  };
 }

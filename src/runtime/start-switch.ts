@@ -56,6 +56,7 @@ export function startSwitch(input: StartInput): Started {
     sw.stop();
     return { net: null, sw: null, follower: null, reason: result.reason, detail: result.detail };
   }
+  driver.secured.watch((address, bytes) => sw.memoryChanged(address, bytes));
   afterExitHandlers(() => sw.exit());
   return { net: result.net, sw, follower, reason: null, detail: '' };
 }

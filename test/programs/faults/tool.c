@@ -2,7 +2,7 @@
  * What the fault tests need and Node cannot do. Descriptors are inherited; 3 is the first.
  *   memfd BYTES SEALS COMMAND…    runs a command with a memfd of so many bytes and these F_SEAL_… as descriptor 3
  *   deny WHAT ERRNO COMMAND…      runs a command for which the kernel answers WHAT with ERRNO (seccomp)
- *                                 WHAT: sock-diag, route, memfd, map-shared, socket-unix, vm-read, vm-write
+ *                                 WHAT: sock-diag, route, memfd, map-shared, socket-unix, vm-read, vm-write, userfaultfd
  *   without-ptrace COMMAND…       runs a command that can never have CAP_SYS_PTRACE
  *   send FD COUNT SIZE PASSED     sends packets of SIZE bytes 'B', each with PASSED descriptors
  *   spoil FD BYTES                tries everything on a descriptor of shared memory that its seals and flags may allow
@@ -55,6 +55,7 @@ static const rule rules[] = {
     {"map-shared", SYS_mmap, {2, 3}, {PROT_READ | PROT_WRITE, MAP_SHARED}},
     {"vm-read", SYS_process_vm_readv, {0, 0}, {-1, -1}},
     {"vm-write", SYS_process_vm_writev, {0, 0}, {-1, -1}},
+    {"userfaultfd", SYS_userfaultfd, {0, 0}, {-1, -1}},
     {"socket-unix", SYS_socket, {0, 1}, {AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC}},
 };
 

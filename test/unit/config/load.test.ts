@@ -49,6 +49,9 @@ describe('the table', () => {
       transferThresholdBytes: 0,
       connectTimeoutMilliseconds: 50,
       exitFlushBytes: 67108864,
+      driverMemoryBytes: 268435456,
+      registrationCacheBytes: 67108864,
+      cacheUserBuffers: false,
       log: 'off',
       config: null,
     });
@@ -88,6 +91,9 @@ describe('values', () => {
     ['ringBytes', '16MiB', 16777216],
     ['connectTimeoutMilliseconds', ' 10000 ', 10000],
     ['exitFlushBytes', '4MiB', 4194304],
+    ['driverMemoryBytes', '1MiB', 1048576],
+    ['registrationCacheBytes', '0', 0],
+    ['cacheUserBuffers', 'on', true],
     ['log', 'debug', 'debug'],
   ];
   for (const [name, text, value] of accepted) {
@@ -118,6 +124,7 @@ describe('values', () => {
     ['ringBytes', '32MiB', /64KiB to 16MiB/],
     ['connectTimeoutMilliseconds', '0', /1 to 10000/],
     ['exitFlushBytes', '1', /4MiB to 1024MiB/],
+    ['driverMemoryBytes', '64KiB', /1MiB to 16384MiB/],
     ['log', 'verbose', /off, error, info, debug/],
     ['config', 'sd.json', /an absolute path/],
   ];

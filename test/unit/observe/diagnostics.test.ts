@@ -130,5 +130,6 @@ test('counters add up over open and closed connections', () => {
     bytes: { read: 11, written: 22 },
     links: { opened: 2, open: 1, lost: 1 },
     loop: null,
+    memory: null,
   });
 });

@@ -17,6 +17,11 @@ describe('a snapshot from elsewhere', () => {
     const withLoop = { ...snapshot, stats: { ...snapshot.stats, loop } };
     assert.deepEqual(readSnapshot(asJson(snapshot)), snapshot);
     assert.deepEqual(readSnapshot(asJson(withLoop)), withLoop);
+    const memory = { allocated: 1, allocatedMax: 2, pinned: 3, locked: 4, secured: 'on', securedRanges: 5 } as const;
+    for (const securedReason of [null, 'not permitted']) {
+      const withMemory = { ...snapshot, stats: { ...snapshot.stats, memory: { ...memory, securedReason } } };
+      assert.deepEqual(readSnapshot(asJson(withMemory)), withMemory);
+    }
   });
 
   test('loses fields that are not known', () => {
