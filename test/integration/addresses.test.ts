@@ -132,7 +132,7 @@ describe('addresses', { concurrency: 2 }, () => {
     await t.test('on the SAN', { skip: plainOnly }, () => run('require'));
   });
 
-  test('a port that is taken', async (t) => {
+  test('a port that is taken (TC-14)', async (t) => {
     const server = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => server.once('listening', resolve));
     t.after(() => server.close());

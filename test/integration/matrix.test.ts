@@ -59,7 +59,7 @@ const ENTRIES: readonly Entry[] = [
   },
 ];
 
-describe('the same program on every route', { concurrency: 2 }, () => {
+describe('the same program on every route (SW-1, SW-3, TC-17)', { concurrency: 2 }, () => {
   for (const entry of ENTRIES) {
     test(entry.name, async (t) => {
       const baseline = await runPair(entry, 'off');

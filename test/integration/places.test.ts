@@ -149,7 +149,7 @@ describe('several processes behind one port', { concurrency: 2 }, () => {
 });
 
 describe('plain and SAN clients on one listener', () => {
-  test('at the same time', { skip }, async () => {
+  test('at the same time (SW-2, TC-4, TC-5)', { skip }, async () => {
     const server = new Program('net-echo-server.mjs', { switching: 'require' });
     try {
       const connections = Array.from({ length: 8 }, (_, i) => ({ label: `connection ${i}`, bytes: 200_000 }));

@@ -233,7 +233,7 @@ describe('how a connect is answered', () => {
   });
 });
 
-describe('how a connect is given up', () => {
+describe('how a connect is given up (BLOCK-1, BLOCK-3)', () => {
   test('destroy', async () => {
     useSan('nothing');
     const log = await story({}, (socket) => setTimeout(() => socket.destroy(), 10));

@@ -1,10 +1,11 @@
 // The accepting side: one listener for both carriers, with everything that net.Server does about connections.
 import { strict as assert } from 'node:assert';
 import { once } from 'node:events';
-import { BlockList, connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { BlockList, connect, createServer, Socket, type AddressInfo, type Server } from 'node:net';
 import { describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AF_INET, AF_INET6, makeSockaddr } from '../../../src/spi/index.js';
+import { reachInternals } from '../../../src/net/index.js';
 import { both, close, listen, useMemorySwitch } from './support/both.js';
 import { memoryPair } from './support/memory-session.js';
 
@@ -115,6 +116,30 @@ describe('the listener’s own rules', () => {
 });
 
 describe('the companion', () => {
+  test('is not thought of while sockets are made and bound, but when one listens or connects (SOCK-2, SOCK-3, TC-1, TC-2)', async () => {
+    const { san } = bench;
+    const before = [san.attempts, san.listeners.length];
+    const socket = new Socket();
+    const server = createServer();
+    const reached = reachInternals();
+    assert.ok(reached.ok);
+    const handle = new reached.internals.TCP(0);
+    assert.equal(handle.bind('127.0.0.1', 0), 0);
+    const bound: { port?: number } = {};
+    handle.getsockname(bound);
+    assert.ok(Number(bound.port) > 0, 'TCP/IP has bound it');
+    await delay(1);
+    assert.deepEqual([san.attempts, san.listeners.length], before);
+    const port = await listen(server);
+    assert.deepEqual([san.attempts, san.listeners.length], [before[0], before[1] + 1]);
+    socket.connect(port, '127.0.0.1');
+    await once(socket, 'connect');
+    assert.equal(san.attempts, before[0] + 1);
+    socket.destroy();
+    handle.close();
+    await close(server);
+  });
+
   test('opens with the listener and closes with it', async () => {
     const server = createServer();
     const port = await listen(server);

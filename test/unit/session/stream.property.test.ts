@@ -16,7 +16,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ do: fc.constant('read' as const), side, on: fc.boolean() }),
 );
 
-describe('two sessions against the oracle: an array per direction', () => {
+describe('two sessions against the oracle: an array per direction (SW-3)', () => {
   it('no credit limit deadlocks and every byte arrives once, in order', async () => {
     await fc.assert(
       fc.asyncProperty(

@@ -102,7 +102,7 @@ describe('connections of one isolate with itself, through the real ring and cont
     assert.ok(sw.completed.every(({ error }) => error === WSA_OPERATION_ABORTED));
   });
 
-  it('keeps early messages for a receiver that comes late, and for buffers posted late (SESS-6 … SESS-8)', async () => {
+  it('keeps early messages for a receiver that comes late, and for buffers posted late (SESS-6 … SESS-8, ERR-9)', async () => {
     const { sw, s, port, accepted } = await connected();
     for (const text of ['one', 'two', 'three']) sw.send(s, Buffer.from(text));
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -164,7 +164,7 @@ describe('connects that stay on TCP', () => {
     assert.deepEqual([denied.code, denied.detail], [WSAEACCES, 'uid-not-allowed']);
   });
 
-  it('a full accept queue, and no event for it (LIST-7)', async () => {
+  it('a full accept queue, and no event for it (LIST-7, ERR-6)', async () => {
     const sw = new MiniSwitch();
     const { tcp, s, port } = await sw.listen(() => undefined);
     open.push(tcp);
@@ -180,7 +180,7 @@ describe('connects that stay on TCP', () => {
 });
 
 describe('the letter of the SPI', () => {
-  it('answers use of what is not there with codes, never exceptions (OBS-22)', () => {
+  it('answers use of what is not there with codes, never exceptions (OBS-22, ERR-1, ERR-21)', () => {
     const sw = new MiniSwitch();
     const code = (result: number) => (assert.equal(result, -1), sw.errno.value);
     assert.equal(code(sw.proc.lpWSPCloseSocket(77, sw.errno)), WSAENOTSOCK);

@@ -28,7 +28,7 @@ function connecting(harness = startHarness(), remote = PEER): { harness: typeof 
 }
 
 describe('a connect on the SAN', () => {
-  test('goes in the documented order (D12, SOCK-5, CONN-3…7)', async () => {
+  test('goes in the documented order (D12, SOCK-1, SOCK-5, CONN-1…7, CONN-9)', async () => {
     const { harness, program } = connecting();
     const { san } = harness;
     assert.deepEqual(san.takeLog(), [
@@ -299,7 +299,7 @@ describe('no answer in time (D12)', () => {
   });
 });
 
-describe('cancel (CONN-15)', () => {
+describe('cancel (CONN-15, BLOCK-3)', () => {
   test('closes the companion at once, and no answer follows', async () => {
     const { harness, program } = connecting();
     const socket = harness.san.last;
@@ -329,7 +329,7 @@ describe('cancel (CONN-15)', () => {
   });
 });
 
-describe('which destinations', () => {
+describe('which destinations (CONN-1, SOCK-4, SW-25, SW-30, TC-6)', () => {
   const go = (address: string, prepare: (harness: ReturnType<typeof startHarness>) => void = () => undefined) => {
     const harness = startHarness();
     prepare(harness);

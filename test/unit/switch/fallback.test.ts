@@ -27,7 +27,7 @@ function refusal(reason: RouteReason): Uint8Array {
   return data.buf.slice(0, data.len);
 }
 
-describe('fails before it begins: the reason is known at once', () => {
+describe('fails before it begins: the reason is known at once (ERR-2, ERR-3, SOCK-10, SOCK-16, CONN-11, CONN-12, TC-7)', () => {
   const rows: [call: string, prepare: (san: FakeSan) => void, reason: RouteReason][] = [
     ['WSPSocket: WSAENETDOWN', (san) => san.fail.set('WSPSocket', WSAENETDOWN), 'provider-failed'],
     ['WSPSocket: WSAEMFILE', (san) => san.fail.set('WSPSocket', WSAEMFILE), 'out-of-resources'],
@@ -104,7 +104,7 @@ describe('fails before it begins: the reason is known at once', () => {
   });
 });
 
-describe('fails under way', () => {
+describe('fails under way (ERR-3, ERR-5, CONN-12, CONN-14)', () => {
   const rows: [title: string, code: number, data: Uint8Array, detail: string | null, reason: RouteReason][] = [
     ['WSAEADDRNOTAVAIL', WSAEADDRNOTAVAIL, new Uint8Array(0), null, 'no-companion'],
     ['WSAETIMEDOUT', WSAETIMEDOUT, new Uint8Array(0), null, 'listener-busy'],

@@ -46,7 +46,7 @@ function refusal(companion: FakeSan['last']): string | null {
 }
 
 describe('a listener', () => {
-  test('gets its companion in the documented order, after TCP (LIST-1…3)', () => {
+  test('gets its companion in the documented order, after TCP (LIST-1…3, TC-3)', () => {
     const { harness, handle } = listening();
     assert.deepEqual(harness.san.takeLog(), [
       'WSPSocket 2',
@@ -62,7 +62,7 @@ describe('a listener', () => {
     assert.deepEqual(row, { id: handle.id, local: LOCAL, providers: ['fake'], reason: null });
   });
 
-  test('on the wildcard gets one bound to the wildcard (SOCK-12, LIST-2)', () => {
+  test('on the wildcard gets one bound to the wildcard (SOCK-12, SOCK-13, LIST-2)', () => {
     const { harness } = listening(startHarness(), v4('0.0.0.0', 8080));
     assert.ok(harness.san.takeLog().includes('WSPBind 0.0.0.0:8080'));
     const dual = listening(startHarness(), v6('::', 8080));
@@ -110,7 +110,7 @@ describe('a listener', () => {
     ],
   ];
   for (const [title, local, reason, prepare] of stays) {
-    test(`${title} is on TCP alone: ${reason}`, () => {
+    test(`${title} is on TCP alone: ${reason} (SOCK-16, TC-7)`, () => {
       const harness = startHarness();
       prepare(harness);
       const { handle } = listening(harness, local);
@@ -141,7 +141,7 @@ describe('a listener', () => {
 });
 
 describe('a connection request', () => {
-  test('is accepted in the documented order, and seen by the program when it is confirmed (ACC-1, D12)', () => {
+  test('is accepted in the documented order, and seen by the program when it is confirmed (ACC-1, ACC-10, LIST-5, LIST-6, TC-4, D12)', () => {
     const { harness, listener, companion } = listening();
     const { san } = harness;
     san.takeLog();
@@ -294,7 +294,7 @@ describe('the accept queue', () => {
     assert.equal(silent.closed, true);
   });
 
-  test('of a listener that closes is reset, like a kernel’s', () => {
+  test('of a listener that closes is reset, like a kernel’s (ACC-12)', () => {
     const { harness, companion, handle, listener } = listening();
     harness.san.request(companion, OFFER_BYTES);
     handle.close();

@@ -65,7 +65,7 @@ describe('start-up', () => {
     assert.deepEqual(harness.events, ['provider started fake', 'addresses 2']);
   });
 
-  test('every provider of the list is started, in its order', () => {
+  test('every provider of the list is started, in its order (SW-8, SP-18)', () => {
     const one = new FakeSan('one');
     const two = new FakeSan('two', '22222222-2222-4333-8444-555555555555');
     const harness = makeHarness(one);
@@ -184,7 +184,7 @@ describe('a provider is taken without what it need not have', () => {
   });
 });
 
-describe('extensions (SW-16, SW-17, ERR-1)', () => {
+describe('extensions (SW-16, SW-17, SP-9, OPT-10, ERR-1)', () => {
   const optional: readonly string[] = [WSAID_RDMAREAD, WSAID_MEMORYREGISTRATIONCACHECALLBACK];
   for (const { name, guid } of SAN_EXTENSIONS) {
     const accepted = optional.includes(guid);

@@ -279,7 +279,7 @@ describe('options', () => {
     return result === 0 ? value.value : `error ${errno.value}`;
   };
 
-  test('are stored, by level and name (SOCK-15)', () => {
+  test('are stored, by level and name (SOCK-15, TC-9)', () => {
     const { procs, socket } = start();
     const s = socket();
     assert.equal(get(procs, s, SOL_SOCKET, SO_DEBUG), 0);
