@@ -41,10 +41,10 @@ function place(context: TestContext, providers = 'catalog'): Place {
 }
 
 /** Installs without telling anybody: only who watches the file can know. */
-async function installSilently(file: string, name = 'second', id = SECOND): Promise<void> {
+async function installSilently(file: string, name = 'second', id = SECOND, type = 'cjs'): Promise<void> {
   const dwServiceFlags1 = makeProtocolInfo({ ProviderId: id, szProtocol: name }).dwServiceFlags1 | XP1_CONNECT_DATA;
   const info = makeProtocolInfo({ ProviderId: id, szProtocol: name, dwServiceFlags1 });
-  const path = join(modules, `${name}.cjs`);
+  const path = join(modules, `${name}.${type}`);
   assert.equal(await installProvider(file, { path, id, name, protocols: [info], first: false }), null);
 }
 
@@ -102,6 +102,37 @@ describe('a provider installed while programs run', () => {
     client.say(`connect ${port}`);
     await client.hears('connected');
     assert.deepEqual(routes(client, 'connect'), ['san second']);
+  });
+
+  test('may be an ES module: nothing of that reaches the program', async (context) => {
+    const { file, start } = place(context);
+    await installSilently(file, 'second', SECOND, 'mjs');
+    const server = start();
+    const port = await server.port();
+    const client = start();
+    await client.port();
+    client.say(`connect ${port}`);
+    await client.hears('connected');
+    assert.deepEqual(routes(client, 'connect'), ['san second']);
+    server.assertAlive();
+    client.assertAlive();
+  });
+
+  test('that awaits at its top level is skipped, with that as the reason', async (context) => {
+    const { file, start } = place(context, 'shm,catalog');
+    await installSilently(file, 'awaiting', SECOND, 'mjs');
+    const server = start();
+    await server.port();
+    const [shown] = await ss(server.pid);
+    assert.deepEqual(
+      shown.providers.map(({ name, started }) => [name, started]),
+      [
+        ['shm', true],
+        ['awaiting', false],
+      ],
+    );
+    assert.match(shown.providers[1].detail ?? '', /top-level await/);
+    server.assertAlive();
   });
 
   test('comes where the setting has the catalog: shm stays preferred', async (context) => {
