@@ -108,8 +108,9 @@ export class Bench {
 
   sameBytes(actual: Uint8Array, expected: Uint8Array, what: string): void {
     if (actual.length !== expected.length) this.fail(`${what}: ${actual.length} bytes instead of ${expected.length}`);
-    const at = actual.findIndex((byte, index) => byte !== expected[index]);
-    if (at >= 0) this.fail(`${what}: byte ${at} is ${actual[at]} instead of ${expected[at]}`);
+    for (let at = 0; at < actual.length; at++) {
+      if (actual[at] !== expected[at]) this.fail(`${what}: byte ${at} is ${actual[at]} instead of ${expected[at]}`);
+    }
   }
 
   // ---------------------------------------------------------------- time

@@ -181,5 +181,7 @@ export class End {
 
 /** Bytes that tell their place and their message. */
 export function pattern(length: number, seed: number): Uint8Array {
-  return Uint8Array.from({ length }, (_, index) => (index * 31 + seed * 7 + (index >> 8)) & 0xff);
+  const bytes = new Uint8Array(length);
+  for (let index = 0; index < length; index++) bytes[index] = (index * 31 + seed * 7 + (index >> 8)) & 0xff;
+  return bytes;
 }

@@ -263,7 +263,7 @@ export const TRANSFER_FAULTS: readonly Fault[] = [
           (real: LPFN_WSPRDMAREAD): LPFN_WSPRDMAREAD =>
           (s, buffers, count, descriptor, length, offset, bytes, flags, overlapped, routine, thread, lpErrno) => {
             const [first] = buffers;
-            if (first === undefined || first.len < 100_000) {
+            if (first === undefined || first.len < 50_000) {
               return real(
                 s,
                 buffers,
