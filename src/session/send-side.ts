@@ -67,6 +67,8 @@ export class SendSide implements SendOwner {
   /** The pending write: its buffers, how far it is, and bytes left. */
   pending: readonly Uint8Array[] | null = null;
   pendingBytes = 0;
+  /** It was dropped before its end: how it ended is told elsewhere, and it has not ended well. */
+  dropped = false;
   /** Nothing goes, for one end of the connection goes to another process (DUP-11, DUP-16). */
   held = false;
   /** Not even words about transfers go: our last word is said, or the peer's has come. */
@@ -120,6 +122,7 @@ export class SendSide implements SendOwner {
   /** Takes a write that could not go at once; `onWriteEnd` follows unless `pending` is null when this returns. */
   begin(list: readonly Uint8Array[], bytes: number): void {
     this.pending = list;
+    this.dropped = false;
     this.pendingBytes = bytes;
     this.#index = 0;
     this.#offset = 0;
@@ -146,6 +149,7 @@ export class SendSide implements SendOwner {
 
   /** Drops the pending write; what the provider holds of it is copied first, so the program may reuse its buffers. */
   drop(): void {
+    if (this.pending !== null) this.dropped = true;
     this.pending = null;
     this.pendingBytes = 0;
     if (this.#data?.busy) this.#data.detach();
@@ -327,7 +331,7 @@ export class SendSide implements SendOwner {
     }
     const writing = this.pending !== null;
     this.pump();
-    if (writing && this.pending === null) this.events.onWriteEnd(0);
+    if (writing && this.pending === null && !this.dropped) this.events.onWriteEnd(0);
   }
 
   /** The next message of the pending write; false if nothing could be sent now. */

@@ -210,7 +210,7 @@ export class Session extends SuspendableSession implements MessageReceiver {
     if (this.gone) return;
     const writing = this.send.pending !== null;
     this.send.pump();
-    if (!writing || this.send.pending !== null) return;
+    if (!writing || this.send.pending !== null || this.send.dropped) return;
     if (spent) setImmediate(writeOver, this, 0);
     else this.onWriteEnd(0);
   }

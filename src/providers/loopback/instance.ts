@@ -23,6 +23,8 @@ export interface LoopbackInventory {
   /** Operations that were started and not ended: buffers posted for messages, and requests in send queues. */
   readonly receives: number;
   readonly requests: number;
+  /** The most messages that wait on one socket for somebody to post a buffer, or to attach a receiver. */
+  readonly early: number;
 }
 
 export class LoopbackInstance {
@@ -82,12 +84,14 @@ export class LoopbackInstance {
     let registrations = 0;
     let receives = 0;
     let requests = 0;
+    let early = 0;
     for (const socket of this.sockets.values()) {
       registrations += socket.memory.size;
       receives += socket.posted.length + socket.received.length;
       requests += socket.out?.requests ?? 0;
+      early = Math.max(early, socket.inbound.length);
     }
-    return { sockets: this.sockets.size, registrations, receives, requests };
+    return { sockets: this.sockets.size, registrations, receives, requests, early };
   }
 }
 

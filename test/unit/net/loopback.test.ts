@@ -36,7 +36,7 @@ for (const [name, options] of KINDS) {
       const left = bench.provider.inventory();
       assert.deepEqual(
         left,
-        { sockets: 1, registrations: 0, receives: 0, requests: 0 },
+        { sockets: 1, registrations: 0, receives: 0, requests: 0, early: 0 },
         'only the scratch socket is left',
       );
       bench.stop();

@@ -193,7 +193,7 @@ describe('a socket with posted buffers', () => {
 });
 
 describe('the end of a socket with posted buffers', () => {
-  const empty = { sockets: 1, registrations: 0, receives: 0, requests: 0 };
+  const empty = { sockets: 1, registrations: 0, receives: 0, requests: 0, early: 0 };
 
   it('closing lets go out what was sent, then closes and leaves nothing (CLOSE-12, MEM-18)', () => {
     const { world, a, b } = pair({ seed: 4, faults: { delayTicksMax: 40 } });

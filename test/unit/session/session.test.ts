@@ -52,6 +52,22 @@ describe('establishment (SESS-2 … SESS-10, D12)', () => {
 });
 
 describe('the stream', () => {
+  it('a write that its provider refuses just as the window opens ends once, and not well (XFER-25)', async () => {
+    const [a, b] = pair({}, { windowBytes: 65536 }, 1000);
+    a.session.confirm();
+    assert.equal(a.session.write(bytes(90_000)), WRITE_PENDING);
+    await settle(a, b);
+    b.session.startReading();
+    await new Promise((resolve) => setImmediate(resolve));
+    while (b.step());
+    for (let i = 0; i < 40 && a.inbox.length === 0; i++) await new Promise((resolve) => setImmediate(resolve));
+    assert.ok(a.inbox.length > 0, 'a report is on its way');
+    b.kill();
+    a.step();
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(a.user.log, ['written 10054']);
+  });
+
   it('holds a writer back when the window is full, and coalesces what waits', async () => {
     const [a, b] = pair({}, { windowBytes: 65536 }, 1000);
     a.session.confirm();
