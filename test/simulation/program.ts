@@ -15,6 +15,12 @@ for (let i = 0; i < pattern.length; i++) pattern[i] = Math.imul((i % PERIOD) + 1
 /** What a buffer is filled with once it is the program's again: bytes that are not the stream's. */
 const POISON = 0xa5;
 
+/** What a session that moves large writes by RDMA says of the buffers it works with. */
+interface Lender {
+  readonly lending?: boolean;
+  onBuffersReturned?: (() => void) | null;
+}
+
 export interface ProgramHost {
   readonly clock: VirtualScheduler;
   readonly random: Random;
@@ -74,6 +80,8 @@ export class Program implements SessionUser {
   #reading = false;
   #left: number;
   #ticking = false;
+  /** It has closed, and its buffers are not its own yet. */
+  #lent = false;
 
   constructor(
     readonly name: string,
@@ -178,6 +186,21 @@ export class Program implements SessionUser {
     this.#pending = null;
   }
 
+  /** After a close the peer may still be reading them (BLOCK-5): then the session says when they are the program's. */
+  #takeBackWhenReturned(): void {
+    const session = this.connection.session as Lender;
+    if (session.lending !== true) {
+      this.#takeBack();
+      return;
+    }
+    this.#lent = true;
+    session.onBuffersReturned = () => {
+      if (!this.#lent) this.#fail('buffers are returned twice');
+      this.#lent = false;
+      this.#takeBack();
+    };
+  }
+
   #read(on: boolean): void {
     if (on === this.#reading) return;
     this.#reading = on;
@@ -197,7 +220,7 @@ export class Program implements SessionUser {
     this.closed = true;
     this.droppedWrite = this.#pending !== null;
     this.connection.session.close();
-    this.#takeBack();
+    this.#takeBackWhenReturned();
   }
 
   #reset(): void {
@@ -206,7 +229,7 @@ export class Program implements SessionUser {
     this.wasReset = true;
     this.droppedWrite = this.#pending !== null;
     this.connection.session.reset();
-    this.#takeBack();
+    this.#takeBackWhenReturned();
   }
 
   // ---------------------------------------------------------------- what it is told
