@@ -95,6 +95,7 @@ class World implements ProgramHost {
   readonly failures: string[] = [];
   readonly lines: string[] = [];
   readonly programs: Program[] = [];
+  readonly #attempts: { readonly from: SimulatedProcess; readonly answers: number }[] = [];
   /** Both ends by the connector's name. */
   readonly #halves = new Map<string, Program>();
   readonly #hash = createHash('sha256');
@@ -158,10 +159,10 @@ class World implements ProgramHost {
 
   connect(from: SimulatedProcess, to: SimulatedProcess): void {
     if (from.dead) return;
+    const mine = { from, answers: 0 };
     const answered = (): void => {
-      if (++answers > 1) this.fail('a second answer to a connect');
+      if (++mine.answers > 1) this.fail('a second answer to a connect');
     };
-    let answers = 0;
     const attempt = from.sw.connect({
       tcp: from.nextTcp(),
       remote: to.name,
@@ -182,6 +183,7 @@ class World implements ProgramHost {
       },
     });
     if (typeof attempt === 'string') this.trace(`${this.clock.now()} ${from.port} stays on TCP: ${attempt}`);
+    else this.#attempts.push(mine);
   }
 
   #program(side: 'connect' | 'accept', host: SimulatedProcess, connection: Program['connection']): Program {
@@ -240,6 +242,9 @@ class World implements ProgramHost {
   /** What must hold once nothing moves any more. */
   checkEnd(): void {
     for (const program of this.programs) this.#checkProgram(program);
+    for (const { from, answers } of this.#attempts) {
+      if (!from.dead && answers === 0) this.fail(`${from.port}: a connect without an answer`);
+    }
     for (const host of this.hosts) {
       if (host.dead) continue;
       const left = host.provider.inventory();
