@@ -43,6 +43,8 @@ export interface SanProviderParts {
   readonly extensions: SanExtensions;
   /** Its own, or that of src/session/posted; `procs` then goes with it. */
   readonly receive: OwnedReceive;
+  /** `receive` is that of src/session/posted. */
+  readonly posted: boolean;
   /** It carries connect data, so the session is negotiated in them; else in messages (SESS-2). */
   readonly connectData: boolean;
   /** The socket that control codes are issued on (SW-14); stays open for the next address query (ADDR-10). */
@@ -60,6 +62,7 @@ export class SanProvider {
   readonly procs: WSPPROC_TABLE;
   readonly extensions: SanExtensions;
   readonly receive: OwnedReceive;
+  readonly posted: boolean;
   readonly connectData: boolean;
   readonly scratch: SOCKET;
   readonly offer: Offer;
@@ -79,6 +82,7 @@ export class SanProvider {
     this.procs = parts.procs;
     this.extensions = parts.extensions;
     this.receive = parts.receive;
+    this.posted = parts.posted;
     this.connectData = parts.connectData;
     this.scratch = parts.scratch;
     this.offer = parts.offer;

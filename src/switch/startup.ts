@@ -113,6 +113,7 @@ export function startProvider(
       procs: through.procs,
       extensions,
       receive: through.receive,
+      posted: owned === null,
       connectData: (info.dwServiceFlags1 & XP1_CONNECT_DATA) !== 0,
       scratch,
       offer,

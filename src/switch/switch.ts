@@ -334,7 +334,9 @@ export class Switch implements ConnectHost, AcceptHost, ProvidersHost {
   /** The process exits (D7): what programs have written is handed to the peers, then nothing more is sent. */
   exit(): void {
     const connections = this.#connections.all();
-    const all = new Set(connections.map((connection) => connection.receive));
+    // With buffers that are posted, a connection that is closed may still have to get out what was sent on it.
+    const draining = this.#providers?.started.filter(({ posted }) => posted) ?? [];
+    const all = new Set([...connections, ...draining].map(({ receive }) => receive));
     for (const receive of all) receive.SdpBeginExit();
     for (const { session } of connections) session.exit();
     for (const receive of all) receive.SdpEndExit();

@@ -15,17 +15,13 @@ for (let i = 0; i < pattern.length; i++) pattern[i] = Math.imul((i % PERIOD) + 1
 /** What a buffer is filled with once it is the program's again: bytes that are not the stream's. */
 const POISON = 0xa5;
 
-/** What a session that moves large writes by RDMA says of the buffers it works with. */
-interface Lender {
-  readonly lending?: boolean;
-  onBuffersReturned?: (() => void) | null;
-}
-
 export interface ProgramHost {
   readonly clock: VirtualScheduler;
   readonly random: Random;
   trace(line: string): void;
   fail(what: string): void;
+  /** The program has closed its connection, and is not inside any call. */
+  onClosed(program: Program): void;
 }
 
 export interface Manners {
@@ -188,8 +184,8 @@ export class Program implements SessionUser {
 
   /** After a close the peer may still be reading them (BLOCK-5): then the session says when they are the program's. */
   #takeBackWhenReturned(): void {
-    const session = this.connection.session as Lender;
-    if (session.lending !== true) {
+    const { session } = this.connection;
+    if (!session.lending) {
       this.#takeBack();
       return;
     }
@@ -221,6 +217,7 @@ export class Program implements SessionUser {
     this.droppedWrite = this.#pending !== null;
     this.connection.session.close();
     this.#takeBackWhenReturned();
+    this.world.onClosed(this);
   }
 
   #reset(): void {

@@ -42,8 +42,8 @@ interface Plan {
   readonly connectTimeoutTicks: number;
   readonly connections: number;
   readonly manners: Manners;
-  /** What ends a host's process early: at which tick, which host, how. */
-  readonly death: { readonly at: number; readonly host: number; readonly how: 'exit' | 'kill' } | null;
+  /** What ends a process early: at which tick, or as soon as its program has closed a connection; which, and how. */
+  readonly death: { readonly at: number | 'close'; readonly host: number; readonly how: 'exit' | 'kill' } | null;
 }
 
 function makePlan(random: Random): Plan {
@@ -81,7 +81,11 @@ function makePlan(random: Random): Plan {
       halfOpen: random.below(2) === 0,
     },
     death: death
-      ? { at: random.below(3000), host: random.below(2), how: random.below(2) === 0 ? 'exit' : 'kill' }
+      ? {
+          at: random.below(3) === 0 ? 'close' : random.below(3000),
+          host: random.below(2),
+          how: random.below(2) === 0 ? 'exit' : 'kill',
+        }
       : null,
   };
 }
@@ -147,6 +151,7 @@ class World implements ProgramHost {
       backlog: 8,
       isEligible: () => true,
       hasRoom: () => true,
+      onLost: () => undefined,
       onConnection: (connection) => {
         if (host.dead) return;
         const { sin_addr, sin_port } = connection.remote;
@@ -213,6 +218,22 @@ class World implements ProgramHost {
     program.peer = other;
   }
 
+  /** The process that is to end early ends now. */
+  die(): void {
+    const { death } = this.plan;
+    const host = death === null ? undefined : this.hosts[death.host];
+    if (death === null || host === undefined || host.dead) return;
+    this.trace(`${this.clock.now()} ${host.port} ${death.how}`);
+    if (death.how === 'exit') host.exit();
+    else host.kill();
+  }
+
+  /** Nothing comes between the close and the end of the process. */
+  onClosed(program: Program): void {
+    const { death } = this.plan;
+    if (death?.at === 'close' && program.host === this.hosts[death.host]) this.die();
+  }
+
   /** What must hold after every step. */
   check(): void {
     const { ownsReceiveBuffers } = this.plan.options;
@@ -259,6 +280,13 @@ class World implements ProgramHost {
     }
   }
 
+  /** A process that has exited in a world where that takes less time than it has: what it confirmed has arrived (D7). */
+  #exitsWhole(program: Program): boolean {
+    const { faults, death } = this.plan;
+    const quiet = (faults.connectionLost ?? 0) + (faults.postNetDown ?? 0) === 0 && (faults.delayTicksMax ?? 0) <= 5;
+    return quiet && death?.how === 'exit' && program.host.dead;
+  }
+
   #checkProgram(program: Program): void {
     if (program.host.dead) return;
     const { name, peer } = program;
@@ -280,6 +308,10 @@ class World implements ProgramHost {
       if (whole && program.received !== peer.written && !peer.writeFailed) {
         this.fail(`${name}: ended after ${program.received} bytes of ${peer.written}`);
       }
+    } else if (program.lost && this.#exitsWhole(peer) && !program.writeFailed && program.received < peer.confirmed) {
+      this.fail(
+        `${name}: lost after ${program.received} bytes, ${peer.confirmed} were confirmed by a process that exited`,
+      );
     } else if (program.lost && lossless && program.received < peer.confirmed && !program.writeFailed) {
       this.fail(`${name}: lost after ${program.received} bytes, ${peer.confirmed} were confirmed`);
     }
@@ -298,19 +330,7 @@ export function simulate(seed: number, keep = false): Outcome {
       const to = random.below(6) === 0 ? from : hosts[from === hosts[0] ? 1 : 0];
       clock.schedule(() => world.connect(from, to), null, random.below(300));
     }
-    const { death } = plan;
-    if (death !== null) {
-      clock.schedule(
-        () => {
-          const host = hosts[death.host];
-          world.trace(`${clock.now()} ${host.port} ${death.how}`);
-          if (death.how === 'exit') host.exit();
-          else host.kill();
-        },
-        null,
-        death.at,
-      );
-    }
+    if (typeof plan.death?.at === 'number') clock.schedule(() => world.die(), null, plan.death.at);
     while (world.failures.length === 0 && steps < STEPS_MAX && clock.step()) {
       steps++;
       world.check();

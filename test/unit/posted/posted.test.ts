@@ -297,4 +297,15 @@ describe('the end of a socket with posted buffers', () => {
     assert.deepEqual(words(b), expected);
     assert.deepEqual([waiting.ends, b.recorder.ends], [[], [0]]);
   });
+
+  it('a socket that is closed already gets out what was sent on it, if the process exits then (D7, CLOSE-14)', () => {
+    const { world, a, b } = pair({ seed: 2, faults: { delayTicksMax: 5 } });
+    for (let i = 0; i < POSTED_BUFFERS; i++) assert.equal(send(a, String(i)), 0);
+    a.posted.procs.lpWSPCloseSocket(a.s, a.host.errno);
+    a.posted.receive.SdpBeginExit();
+    a.posted.receive.SdpEndExit();
+    a.host.provider.crash();
+    world.clock.run(LIMIT);
+    assert.equal(words(b).length, POSTED_BUFFERS);
+  });
 });
