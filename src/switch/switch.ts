@@ -131,11 +131,18 @@ export class Switch implements ConnectHost, AcceptHost, ProvidersHost {
   known(address: string, port: number): KnownReason | null {
     const known = this.#negative.get(address, port);
     if (known !== null || port === 0 || this.#isReached(port)) return known;
-    const name = makeSockaddr(address.includes(':') ? AF_INET6 : AF_INET, address, port);
+    const name = this.#named(address, port);
     const provider = this.#providers?.find(name) ?? null;
     if (provider === null || provider.mayReach(name)) return null;
     // Not remembered before TCP has found somebody there: who is told that nobody listens may soon ask again.
     return this.#options.admits(address, port, 'connect') ? UNANNOUNCED : EXCLUDED;
+  }
+
+  /** A destination as providers get it. In full only what may be IPv4-mapped: parsing costs more than all the rest here. */
+  #named(address: string, port: number): SOCKADDR {
+    if (!address.includes(':')) return makeSockaddr(AF_INET, address, port);
+    const name = makeSockaddr(AF_INET6, address, port);
+    return address.includes('.') ? (plainName(name) ?? name) : name;
   }
 
   /** Whether a connection was made on the SAN to this port a moment ago: somebody there is announced. */

@@ -1,9 +1,8 @@
-// Several processes behind one listening socket (D4): workers that come and go under load, that are stopped, and listening
-// sockets that are passed on. docs/design/cluster.md says what is to be seen.
+// A cluster under an HTTP load while its workers come and go (D4; docs/design/cluster.md). `npm run soak:cluster` does the
+// same for longer.
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import { type Finished, plainOnly, Program, type StartOptions, type Switching } from '../support/program.js';
-import { assertSan, assertTcp } from '../support/routes.js';
 
 const skip = plainOnly;
 const HOST = '127.0.0.1';
@@ -18,6 +17,9 @@ function start(t: TestContext, file: string, options: StartOptions): Program {
   t.after(() => program.kill());
   return program;
 }
+
+/** Since Node 26 an HTTP server that closes also closes connections whose first request has not come yet, on TCP as well. */
+const GRACELESS = Number(process.versions.node.split('.', 1)) >= 26;
 
 interface Load {
   readonly server: Finished;
@@ -40,8 +42,8 @@ async function load(
 }
 
 describe('cluster, an HTTP load while workers come and go', () => {
-  const lanes = 8;
-  const requests = 100;
+  const lanes = 6;
+  const requests = 50;
   for (const schedule of ['rr', 'none']) {
     for (const harm of ['kill', 'disconnect', 'close']) {
       test(`schedule ${schedule}, ${harm} (D4)`, { skip }, async (t) => {
@@ -78,12 +80,16 @@ describe('cluster, an HTTP load while workers come and go', () => {
         const parameters = { schedule, harm: [harm], every: 200 };
         const { client, server } = await load(t, 'require', parameters, {
           lanes,
-          requests: 60,
+          requests,
           keep: false,
           patience: 20_000,
         });
         const { done, wrong, failures } = client.log.facts;
-        assert.deepEqual({ done, wrong, failures }, { done: lanes * 60, wrong: 0, failures: {} });
+        assert.deepEqual([done, wrong], [lanes * requests, 0]);
+        assert.deepEqual(
+          GRACELESS ? Object.keys(failures as object).filter((code) => !FAIR.has(code)) : failures,
+          GRACELESS ? [] : {},
+        );
         assert.ok(client.routes.some(({ carrier }) => carrier === 'san'));
         assert.ok(Number(server.log.facts['harmed']) > 0);
       });
@@ -91,76 +97,12 @@ describe('cluster, an HTTP load while workers come and go', () => {
   }
 
   test('the same without the switch: what is fair', async (t) => {
-    const { client } = await load(t, 'off', { harm: ['kill'], every: 250 }, { lanes: 4, requests: 60 });
-    assert.deepEqual([client.log.facts['done'], client.log.facts['wrong']], [240, 0]);
+    const { client } = await load(t, 'off', { harm: ['kill'], every: 250 }, { lanes: 4, requests: 30, patience: 1000 });
+    assert.deepEqual([client.log.facts['done'], client.log.facts['wrong']], [120, 0]);
     const failures = Object.keys(client.log.facts['failures'] as object);
     assert.deepEqual(
       failures.filter((code) => !FAIR.has(code) && code !== LOST),
       [],
     );
   });
-});
-
-describe('cluster, a worker that is stopped', () => {
-  for (const schedule of ['rr', 'none']) {
-    test(`schedule ${schedule}: others are asked, and the SAN is kept (D12)`, { skip }, async (t) => {
-      const parameters = { workers: 3, schedule, every: 0 };
-      const server = start(t, 'cluster-http-server.mjs', { switching: 'require', parameters });
-      const { port, pids } = (await server.ready()) as { port: number; pids: number[] };
-      const stopped = pids[1] ?? 0;
-      process.kill(stopped, 'SIGSTOP');
-      const client = await start(t, 'cluster-load-client.mjs', {
-        switching: 'require',
-        parameters: { host: HOST, port, lanes: 2, requests: 10, patience: 60_000 },
-        env: { SOCKETS_DIRECT_CONNECT_TIMEOUT_MILLISECONDS: '500' },
-      }).succeeded(110_000);
-      const { facts } = client.log;
-      assert.deepEqual([facts['done'], facts['wrong'], facts['failures']], [20, 0, {}]);
-      assert.ok(!(facts['workers'] as number[]).includes(stopped));
-      assertSan(client.routes, 'client');
-    });
-  }
-});
-
-describe('a worker that is full', () => {
-  test('gives connections to others, and to TCP when all are (maxConnections)', { skip }, async (t) => {
-    const server = start(t, 'cluster-full-server.mjs', { switching: 'require' });
-    const parameters = { host: HOST, ...(await server.ready()) };
-    const client = await start(t, 'cluster-full-client.mjs', { switching: 'require', parameters }).succeeded();
-    const plain = start(t, 'cluster-full-server.mjs', {});
-    const baseline = await start(t, 'cluster-full-client.mjs', {
-      parameters: { host: HOST, ...(await plain.ready()) },
-    }).succeeded();
-    assert.deepEqual(client.log.facts, baseline.log.facts);
-    assert.deepEqual(client.log.facts['served at once'], [2, 2]);
-    assert.equal(client.routes.filter(({ carrier }) => carrier === 'san').length, 4);
-    assertTcp(client.routes.slice(4), 'listener-busy', 'the fifth');
-    await Promise.all([server.stopped(), plain.stopped()]);
-  });
-});
-
-describe('a listening socket that is passed on (DUP-34)', () => {
-  for (const how of ['server', 'handle', 'fd']) {
-    for (const plain of [false, true]) {
-      test(`${how}, to a process ${plain ? 'without' : 'with'} the switch`, { skip }, async (t) => {
-        const server = start(t, 'pass-listener-server.mjs', { switching: 'require', parameters: { how, plain } });
-        const { port, sender, receiver } = await server.ready();
-        const ask = (): Promise<Finished> => {
-          const parameters = { host: HOST, port, times: 8 };
-          return start(t, 'who-client.mjs', { switching: 'require', parameters }).succeeded();
-        };
-        const both = await ask();
-        assertSan(both.routes, 'while both have it');
-        const shares = { [String(sender)]: plain ? 8 : 4, ...(plain ? {} : { [String(receiver)]: 4 }) };
-        assert.deepEqual(both.log.facts['served'], shares);
-        server.signal('SIGUSR2');
-        await server.says('closed');
-        const one = await ask();
-        assert.deepEqual(one.log.facts['served'], { [String(receiver)]: 8 }, 'the receiver goes on');
-        if (plain) assertTcp(one.routes, 'no-companion', 'when only the receiver has it');
-        else assertSan(one.routes, 'when only the receiver has it');
-        await server.stopped();
-      });
-    }
-  }
 });

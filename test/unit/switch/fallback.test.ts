@@ -246,6 +246,10 @@ describe('what next to nothing tells ahead of a connect', () => {
     announced = true;
     assert.equal(sw.known('127.0.0.1', 8080), null);
     assert.equal(sw.known('127.0.0.1', 8081)?.reason, 'no-companion');
+    // As a dual-stack socket writes it (SW-26).
+    assert.equal(sw.known('::ffff:127.0.0.1', 8080), null);
+    assert.equal(sw.known('::ffff:127.0.0.1', 8081)?.reason, 'no-companion');
+    assert.equal(sw.known('no.address:at.all', 8081), null);
     excluded.add('127.0.0.1:8081 connect');
     assert.equal(sw.known('127.0.0.1', 8081)?.reason, 'excluded');
   });
@@ -297,7 +301,7 @@ describe('what next to nothing tells ahead of a connect', () => {
     const { sw, san } = startHarness();
     san.hint = () => false;
     assert.equal(sw.known('203.0.113.1', 8080), null);
-    assert.equal(sw.known('::ffff:127.0.0.1', 8080), null);
+    assert.equal(sw.known('::ffff:203.0.113.1', 8080), null);
     assert.equal(asked(san), 0);
   });
 
