@@ -30,6 +30,26 @@ const ERRORS: Readonly<Record<string, RegExp | null>> = {
   'an unknown kind': /a record of unknown kind 99/,
   'a message for nobody': /a message for connection 2, which is not open/,
   'data before the CONFIRM': /a session message that makes no sense/,
+  'a descriptor of noise': null,
+  'a descriptor of no bytes': null,
+  'a descriptor of another connection': null,
+  'a descriptor without the right': null,
+  'a descriptor of another slot': null,
+  'a descriptor of no slot': null,
+  'a descriptor that is over': null,
+  'memory where nothing is': null,
+  'memory of the kernel': null,
+  'memory that is shorter': null,
+  'memory at the end of all addresses': null,
+  'memory that is taken back at once': null,
+  'memory of 4 PiB': null,
+  'noise in the access tables': null,
+  'a target that is never written': null,
+  'a target that is written while its connection ends': null,
+  'a target written beyond its end': /an RDMA write beyond the registered range/,
+  'a target written for another connection': /an RDMA write for connection 2, which is not open/,
+  'a descriptor that is longer than its message': /a session message that makes no sense/,
+  'more transfers than may be': /a session message that makes no sense/,
   'descriptors with doorbells': null,
   'two hundred connections and no word': null,
   'memory left unused': null,
@@ -129,6 +149,7 @@ describe('a hostile peer that connects', () => {
   };
   family('on the control connection and with its memory', 'setup');
   family('in the ring', 'records');
+  family('in large transfers, of forged, stale and foreign descriptors (MEM-7, MEM-8, MEM-9)', 'transfers');
 
   test('too much of it', async (t) => {
     for (const name of names['floods']) {
