@@ -23,7 +23,6 @@ import {
   SO_DEBUG,
   SO_MAX_MSG_SIZE,
   SO_MAX_RDMA_SIZE,
-  SO_RDMA_THRESHOLD_SIZE,
   SO_SD_CONNECT_DETAIL,
   SO_SD_DUPLICATION,
   SO_SD_NATIVE_ADDRESS,
@@ -71,7 +70,7 @@ import { makeAccept, makeListen } from './listening.js';
 import { makeRegistering } from './memory.js';
 import type { ShmOptions } from './options.js';
 import { makeOwnedReceive } from './owned-receive.js';
-import { makeRdmaRead, RDMA_BYTES_MAX, RDMA_THRESHOLD_BYTES } from './rdma-read.js';
+import { makeRdmaRead, RDMA_BYTES_MAX } from './rdma-read.js';
 import { makeRdmaWrite } from './rdma-write.js';
 import { makeLinkHost } from './records.js';
 import type { ShmSocket } from './socket-record.js';
@@ -223,15 +222,13 @@ function fillTable(state: ShmState, info: WSAPROTOCOL_INFOW, table: WSPPROC_TABL
   };
 }
 
-/** Null: an option that it does not know. */
+/** Null: an option that it does not know, such as SO_RDMA_THRESHOLD_SIZE: no size is better off by RDMA (docs/design/bulk.md). */
 function optionOf(state: ShmState, socket: ShmSocket, optname: number): number | string | null {
   switch (optname) {
     case SO_MAX_MSG_SIZE:
       return maxMessageBytes(state.options.ringBytes);
     case SO_MAX_RDMA_SIZE:
       return RDMA_BYTES_MAX;
-    case SO_RDMA_THRESHOLD_SIZE:
-      return RDMA_THRESHOLD_BYTES;
     case SO_DEBUG:
       return socket.options.get(SO_DEBUG) ?? 0;
     case SO_SD_DUPLICATION:

@@ -20,8 +20,6 @@ import { Transfer } from './transfers.js';
 
 /** SO_MAX_RDMA_SIZE: most bytes of one call. They are copied in pieces; a limit keeps the counts within 32 bits. */
 export const RDMA_BYTES_MAX = 256 * 1024 * 1024;
-/** SO_RDMA_THRESHOLD_SIZE (OPT-7): below it, copying through the ring is as good. */
-export const RDMA_THRESHOLD_BYTES = 128 * 1024;
 /** OBS-8, OBS-15. */
 const BUFFERS_MAX = 4;
 
