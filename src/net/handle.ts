@@ -17,6 +17,7 @@ import type { SanConnection } from './port.js';
 /** As it is at load: a program’s fake timers, put in place later, must not stop a connection. */
 const { setImmediate } = globalThis;
 
+export type UrgentListener = (block: Buffer) => void;
 type CloseCallback = ((this: HybridHandle) => void) | null | undefined;
 
 export class HybridHandle extends ReadingHandle implements SessionUser {
@@ -71,6 +72,31 @@ export class HybridHandle extends ReadingHandle implements SessionUser {
 
   onshutdown(req: object): number {
     return this.beginShutdown({ req, resource: null });
+  }
+
+  // ---------------------------------------------------------------- urgent data
+
+  private urgentListener: UrgentListener | null = null;
+  private urgentBlock: Uint8Array | null = null;
+
+  /** Null: blocks come among the data, each by itself. False: not supported here. */
+  listenUrgent(listener: UrgentListener | null): boolean {
+    if (this.session.startUrgent === undefined) return false;
+    this.urgentListener = listener;
+    this.session.startUrgent(listener === null);
+    return true;
+  }
+
+  onUrgent(bytes: Uint8Array): void {
+    if (this.closed) return;
+    this.urgentBlock = bytes;
+    enter(this.resource, deliverUrgent, this);
+  }
+
+  deliverUrgentNow(): void {
+    const block = this.urgentBlock;
+    this.urgentBlock = null;
+    if (block !== null) this.urgentListener?.(Buffer.from(block.buffer, block.byteOffset, block.length));
   }
 
   // ---------------------------------------------------------------- end of life
@@ -269,6 +295,10 @@ export function completeHybridPrototype(): void {
   for (const [name, value] of Object.entries(members)) {
     Object.defineProperty(HybridHandle.prototype, name, { value, writable: true, configurable: true });
   }
+}
+
+function deliverUrgent(this: HybridHandle): void {
+  this.deliverUrgentNow();
 }
 
 function finishClose(handle: HybridHandle): void {

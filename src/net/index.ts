@@ -14,4 +14,5 @@ export type {
   SanSession,
   SwitchPort,
 } from './port.js';
+export { isAtMark, listenUrgent, sendUrgent } from './urgent.js';
 export type { LiveConnection, Role, Route, RouteObserver, RouteTable, TcpEnds } from './route.js';

@@ -33,6 +33,10 @@ export interface SanSession {
   write(bytes: Uint8Array): number;
   /** Several buffers, `totalBytes` in all; results as of `write`. */
   writev(list: readonly Uint8Array[], totalBytes: number): number;
+  /** Urgent data, where the session has them; else they are not supported. As of `Session`. */
+  sendUrgent?(bytes: Uint8Array): number;
+  startUrgent?(inline: boolean): void;
+  readonly atMark?: boolean;
   shutdown(): void;
   startReading(): void;
   stopReading(): void;

@@ -16,6 +16,7 @@ import type { SOCKADDR } from '../spi/index.js';
 import type { RouteReason } from '../switch/index.js';
 import { Observer } from './observer.js';
 import { makeSnapshot, providerSnapshots } from './snapshot.js';
+import { isAtMark, listenUrgent, sendUrgent } from '../net/index.js';
 import { startSwitch } from './start-switch.js';
 
 /** How one connection travels. */
@@ -38,6 +39,8 @@ export interface SocketRoute {
 }
 
 export interface Runtime {
+  /** Urgent data: as of src/net/urgent.ts. */
+  readonly urgent: typeof URGENT;
   routeOf(socket: object): SocketRoute | null;
   stats(): Stats;
   status(): Status;
@@ -70,7 +73,10 @@ export function currentRuntime(): Runtime {
 
 const observerOfNothing = new Observer();
 
+const URGENT = { sendUrgent, listenUrgent, isAtMark };
+
 const NOT_STARTED: Runtime = {
+  urgent: URGENT,
   routeOf: () => null,
   stats: () => observerOfNothing.stats([], null),
   status: () => ({
@@ -82,6 +88,7 @@ const NOT_STARTED: Runtime = {
 };
 
 class IsolateRuntime implements Runtime {
+  readonly urgent = URGENT;
   readonly #observer = new Observer();
   readonly #config: ConfigResult;
   readonly #driver: ProxyDriver | null;

@@ -4,7 +4,7 @@
  * either side can turn them on without a new format.
  *
  *      0 u32 magic "SDN1"     4 u16 version      6 u16 size of this message
- *      8 u32 window bytes    12 u16 receive buffers posted (SESS-2)   14 u16 flags (bit 0 RDMA read, 1 RDMA write, 2 suspend/resume)
+ *      8 u32 window bytes    12 u16 receive buffers posted (SESS-2)   14 u16 flags (bit 0 RDMA read, 1 RDMA write, 2 suspend/resume, 3 urgent)
  *     16 u32 max message     20 u32 max RDMA     24 u32 RDMA threshold   28 u32 reserved (0)
  *     32 16 bytes session id (suspend/resume, DUP-22)
  *
@@ -40,6 +40,8 @@ export interface Offer {
   readonly rdmaRead: boolean;
   readonly rdmaWrite: boolean;
   readonly suspend: boolean;
+  /** The side takes urgent data (OOB-1). */
+  readonly urgent?: boolean;
   /** Largest message the side takes, header included, in bytes (SO_MAX_MSG_SIZE). */
   readonly maxMessageBytes: number;
   /** Largest single RDMA in bytes (SO_MAX_RDMA_SIZE); 0 if none. */
@@ -57,12 +59,16 @@ export function encodeOffer(offer: Offer, sessionId: Uint8Array = new Uint8Array
   view.setUint16(6, OFFER_BYTES, true);
   view.setUint32(8, offer.windowBytes, true);
   view.setUint16(12, offer.receiveBuffers, true);
-  view.setUint16(14, (offer.rdmaRead ? 1 : 0) | (offer.rdmaWrite ? 2 : 0) | (offer.suspend ? 4 : 0), true);
+  view.setUint16(14, flagsOf(offer), true);
   view.setUint32(16, offer.maxMessageBytes, true);
   view.setUint32(20, offer.maxRdmaBytes, true);
   view.setUint32(24, offer.rdmaThresholdBytes, true);
   bytes.set(sessionId.subarray(0, 16), 32);
   return bytes;
+}
+
+function flagsOf({ rdmaRead, rdmaWrite, suspend, urgent }: Offer): number {
+  return (rdmaRead ? 1 : 0) | (rdmaWrite ? 2 : 0) | (suspend ? 4 : 0) | (urgent === true ? 8 : 0);
 }
 
 /** Decodes what a peer sent. A string tells what is wrong with it. */
@@ -95,6 +101,7 @@ export function decodeOffer(bytes: Uint8Array): Offer | string {
     rdmaRead: (flags & 1) !== 0,
     rdmaWrite: (flags & 2) !== 0,
     suspend: (flags & 4) !== 0,
+    ...((flags & 8) === 0 ? {} : { urgent: true }),
     maxMessageBytes,
     maxRdmaBytes: view.getUint32(20, true),
     rdmaThresholdBytes: view.getUint32(24, true),

@@ -12,6 +12,8 @@ interface Chunk {
   memory: Uint8Array;
   start: number;
   end: number;
+  /** A block of urgent data among the others (SO_OOBINLINE): not counted against the window. */
+  readonly urgent?: boolean;
 }
 
 /** Memory of a chunk that waits grows with the first message, so that an idle paused socket holds little. */
@@ -97,6 +99,17 @@ export class ReceiveSide {
     }
     copy(memory, offset, length, last.memory, last.end);
     last.end += length;
+  }
+
+  /** A block of urgent data takes its place among the others, and is delivered by itself (OOB-5). */
+  placeUrgent(memory: Uint8Array): void {
+    this.#queue.push({ memory, start: 0, end: memory.length, urgent: true });
+  }
+
+  /** What comes from now on is not delivered together with what has come. */
+  seal(): void {
+    const last = this.#queue.at(-1);
+    if (last !== undefined && !(last instanceof IncomingTransfer)) last.memory = last.memory.subarray(0, last.end);
   }
 
   /** The oldest of what waits: bytes, or a transfer. */

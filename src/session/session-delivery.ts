@@ -2,9 +2,12 @@
 import { WSAECONNRESET } from '../spi/index.js';
 import { SessionBase, writeOver } from './session-base.js';
 import { IncomingTransfer } from './transfer/incoming.js';
+import { MESSAGE_URGENT } from './wire.js';
 
 /** As it is at load: a program’s fake timers, put in place later, must not stop a connection. */
 const { setImmediate } = globalThis;
+
+const NOTHING = new Uint8Array(0);
 
 export abstract class DeliveringSession extends SessionBase {
   protected endDelivered = false;
@@ -55,7 +58,8 @@ export abstract class DeliveringSession extends SessionBase {
     if (oldest instanceof IncomingTransfer) this.deliverFetched();
     else if (oldest !== null) {
       this.receive.shift();
-      this.deliver(oldest.memory, oldest.start, oldest.end);
+      if (oldest.urgent === true) this.deliverInline(oldest.memory);
+      else this.deliver(oldest.memory, oldest.start, oldest.end);
     } else if (this.lostWrite) {
       this.lostWrite = false;
       this.user.onWritten(WSAECONNRESET);
@@ -79,6 +83,18 @@ export abstract class DeliveringSession extends SessionBase {
       this.report();
     }
     this.user?.onData(memory.buffer as ArrayBuffer, memory.byteOffset + start, length);
+  }
+
+  /** A block of urgent data in its place among the others. */
+  private deliverInline(memory: Uint8Array): void {
+    this.urgentTaken();
+    this.bytesRead += memory.length;
+    this.user?.onData(memory.buffer as ArrayBuffer, memory.byteOffset, memory.length);
+  }
+
+  /** The program gets a block of urgent data: its sender may send another. */
+  protected urgentTaken(): void {
+    if (!this.gone) this.send.sendControl(MESSAGE_URGENT, NOTHING);
   }
 
   /** The next part of the oldest transfer, if it is here already; else it is being fetched from now on (GAP-6). */

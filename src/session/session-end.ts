@@ -1,12 +1,12 @@
 /** How a session ends: close, reset, loss of the peer, exit of the process. */
 import { WSAECONNRESET } from '../spi/index.js';
 import { writeOver } from './session-base.js';
-import { TransferringSession } from './session-transfer.js';
+import { UrgentSession } from './session-urgent.js';
 
 /** As it is at load: a program’s fake timers, put in place later, must not stop a connection. */
 const { setImmediate } = globalThis;
 
-export abstract class EndingSession extends TransferringSession {
+export abstract class EndingSession extends UrgentSession {
   /** The connection is lost, or the session over. True: it was suspended. */
   protected abstract endSuspension(): boolean;
 

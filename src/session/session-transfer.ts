@@ -62,10 +62,16 @@ export abstract class TransferringSession extends DeliveringSession implements I
     return Math.max(this.local.rdmaThresholdBytes, peer.rdmaThresholdBytes) || PAYLOAD_BYTES_MAX;
   }
 
+  /** Whether either side may announce large writes. */
+  private get transfersNegotiated(): boolean {
+    const { local, peer } = this;
+    if (peer === null || !knowsTransfers(local) || !knowsTransfers(peer)) return false;
+    return this.thresholdBytes(peer) !== SO_SIZE_UNLIMITED;
+  }
+
   private negotiatedWay(): TransferWay {
     const { local, peer } = this;
-    if (peer === null || !knowsTransfers(local) || !knowsTransfers(peer)) return 'copy';
-    if (this.thresholdBytes(peer) === SO_SIZE_UNLIMITED) return 'copy';
+    if (peer === null || !this.transfersNegotiated) return 'copy';
     if (peer.rdmaRead) return 'pull';
     return local.rdmaWrite ? 'push' : 'copy';
   }

@@ -19,6 +19,7 @@ import {
   MESSAGE_FIN,
   MESSAGE_RESUME,
   MESSAGE_SUSPEND,
+  MESSAGE_URGENT,
   readInt32,
   readUint16,
   SESSION_HEADER_BYTES,
@@ -59,6 +60,7 @@ export class Session extends SuspendableSession implements MessageReceiver {
     const message = Math.min(peer.maxMessageBytes, this.local.maxMessageBytes) - SESSION_HEADER_BYTES;
     send.payloadBytesMax = Math.min(PAYLOAD_BYTES_MAX, message);
     this.establishTransfers(peer);
+    this.establishUrgent(this.local.urgent === true && peer.urgent === true);
     if (this.phase === 'connecting') {
       this.phase = 'established';
       send.confirmOwed = true;
@@ -153,10 +155,12 @@ export class Session extends SuspendableSession implements MessageReceiver {
     }
     if (type === MESSAGE_DATA) return this.onData(memory, offset + SESSION_HEADER_BYTES, payload, flags);
     if (payload !== 0) {
+      if (type === MESSAGE_URGENT) return this.onUrgent(memory, offset + SESSION_HEADER_BYTES, payload);
       return this.onTransferMessage(type, flags, memory, offset + SESSION_HEADER_BYTES, payload);
     }
     if (type === MESSAGE_FIN) return this.onFin();
     if (type === MESSAGE_CREDIT || type === MESSAGE_CONFIRM) return this.pumpDue ? RUN_STOP : RUN_CONTINUE;
+    if (type === MESSAGE_URGENT && this.onUrgentTaken()) return RUN_STOP;
     if (type >= MESSAGE_SUSPEND && type <= MESSAGE_RESUME && this.onSuspensionMessage(type)) return RUN_STOP;
     return this.violation(`a message of type ${type}, which is unknown or out of turn`);
   }
@@ -176,6 +180,11 @@ export class Session extends SuspendableSession implements MessageReceiver {
       return RUN_CONTINUE;
     }
     return receive.gather(memory, offset, length) ? RUN_STOP : RUN_CONTINUE;
+  }
+
+  protected onUrgent(memory: Uint8Array, at: number, length: number): number {
+    const wrong = this.onUrgentMessage(memory, at, length);
+    return wrong === null ? RUN_STOP : this.violation(wrong);
   }
 
   protected onFin(): number {

@@ -10,6 +10,8 @@ export interface SessionUser {
   onEnd(): void;
   /** The connection is lost: a WSA code. Comes once, after all data that can still be delivered, only while reading. */
   onReset(error: number): void;
+  /** A block of urgent data (OOB-3); its bytes are the user's. Whether the program reads or not. */
+  onUrgent?(bytes: Uint8Array): void;
   /** The pending write has ended: 0 = its bytes are safe, else a WSA code. */
   onWritten(error: number): void;
   /** The FIN asked for by `shutdown()` is out (0), or never will be (a WSA code). */

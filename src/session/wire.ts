@@ -24,6 +24,8 @@ export const MESSAGE_DATA = 2;
 export const MESSAGE_CREDIT = 3;
 /** No more data will follow in this direction (CLOSE-1, CLOSE-13, GAP-7). */
 export const MESSAGE_FIN = 4;
+/** Urgent data (OOB-2); without a payload: the program has taken a block. */
+export const MESSAGE_URGENT = 11;
 /** The sender's end goes to another process: fall silent, and say so (DUP-12); it is silent (DUP-13); go on (DUP-28). */
 export const MESSAGE_SUSPEND = 12;
 export const MESSAGE_SUSPENDED = 13;

@@ -59,6 +59,7 @@ export function makeOffer(
     rdmaWrite: transfer === 'auto' || transfer === 'push',
     // Who posts buffers would have to wait for their return; a provider that owns them says when it is ready.
     suspend: !posted && size(procs, s, SO_SD_DUPLICATION) === 1,
+    urgent: true,
     maxMessageBytes: posted ? Math.min(maxMessageBytes, POSTED_BUFFER_BYTES) : maxMessageBytes,
     maxRdmaBytes,
     rdmaThresholdBytes: threshold(transfer, settings.transferThresholdBytes ?? 0, preferred),

@@ -19,6 +19,7 @@ export const OFFER: Offer = {
   rdmaRead: true,
   rdmaWrite: true,
   suspend: false,
+  urgent: true,
   maxMessageBytes: 65536,
   maxRdmaBytes: 0xffff_ffff,
   rdmaThresholdBytes: 0xffff_ffff,

@@ -205,6 +205,9 @@ export class RecordingUser implements SessionUser {
   onReset(error: number): void {
     this.log.push(`reset ${error}`);
   }
+  onUrgent(bytes: Uint8Array): void {
+    this.log.push(`urgent ${Buffer.from(bytes).toString('latin1')}`);
+  }
   onWritten(error: number): void {
     this.written++;
     this.log.push(`written ${error}`);
