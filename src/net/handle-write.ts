@@ -58,6 +58,8 @@ export abstract class WritingHandle extends BaseHandle {
   private reports: Finished[] | null = null;
   private shutting: ShutdownOperation | null = null;
   private shutdownDue = false;
+  /** A native consumer is being told that a write is over. */
+  private completing = false;
 
   /** Whether TLS writes natively. */
   protected abstract get underTls(): boolean;
@@ -225,7 +227,12 @@ export abstract class WritingHandle extends BaseHandle {
     }
   }
 
-  /** A native consumer writes; `list` holds copies of its bytes. Completion must never come from inside this call. */
+  /**
+   * A native consumer writes; `list` holds copies of its bytes. HTTP/2 hears of a finished write within the call, as from
+   * libuv: while a write of its own is under way it stops reading, and with nothing left to read for it stays so and never
+   * sees the peer go. Not so while it hears that a write which had to wait is over: then it goes on with input that waited
+   * as well, and would begin with the same input again. Nor may TLS hear of it from inside the call; see `reportLater`.
+   */
   protected writeNatively(req: object, list: readonly Uint8Array[]): number {
     if (this.closed) return uvCode('UV_EBADF');
     let bytes = 0;
@@ -235,7 +242,8 @@ export abstract class WritingHandle extends BaseHandle {
       const result = list.length === 1 ? this.session.write(list[0]) : this.session.writev(list, bytes);
       if (result < 0) return this.writeError(-result);
       if (result === WRITE_PENDING) this.enqueue(operation);
-      else this.reportLater(operation, 0);
+      else if (this.underTls || this.completing) this.reportLater(operation, 0);
+      else this.finishWrite(req, 0);
     } else {
       this.enqueue(operation);
     }
@@ -317,7 +325,12 @@ export abstract class WritingHandle extends BaseHandle {
   /** For the callbacks outside the class. */
   completeRequest({ operation, status }: Finished): void {
     if (operation.resource === null) {
-      this.finishWrite(operation.req, status);
+      this.completing = true;
+      try {
+        this.finishWrite(operation.req, status);
+      } finally {
+        this.completing = false;
+      }
       return;
     }
     const req = operation.req as PendingWrite;

@@ -15,6 +15,7 @@ import { type DriverLimits, ProxyDriver } from '../proxy-driver/index.js';
 import type { SOCKADDR } from '../spi/index.js';
 import type { RouteReason } from '../switch/index.js';
 import { Observer } from './observer.js';
+import { withOwnTicks } from './own-ticks.js';
 import { makeSnapshot, providerSnapshots } from './snapshot.js';
 import { isAtMark, listenUrgent, sendUrgent } from '../net/index.js';
 import { startSwitch } from './start-switch.js';
@@ -63,7 +64,7 @@ const place = globalThis as { [KEY]?: Runtime | undefined };
 export function startRuntime(): Runtime {
   const present = place[KEY];
   if (present !== undefined) return present;
-  return (place[KEY] = new IsolateRuntime());
+  return (place[KEY] = withOwnTicks(() => new IsolateRuntime()));
 }
 
 /** The isolate's runtime; one that says `switch-off` if none was started. */

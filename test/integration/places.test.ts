@@ -1,6 +1,7 @@
 // Where the two ends can be: one process, threads of one process, children that inherit the switch, a cluster; and the
 // ways to load the switch.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { describe, test } from 'node:test';
 import { assertSameRun, withoutPorts } from '../support/log.js';
 import { type Pair, runPair } from '../support/pair.js';
@@ -61,6 +62,20 @@ describe('ways to load the switch', { concurrency: 2 }, () => {
     );
     assertSan(server.routes, 'server');
     assertSan(client.routes, 'client');
+  });
+
+  test('no tick of the preload runs after the program has begun', { skip }, () => {
+    const program = `
+      const { createHook } = require('node:async_hooks');
+      const made = new Set();
+      const unknown = [];
+      createHook({ init: (id) => made.add(id), before: (id) => made.has(id) || unknown.push(id) }).enable();
+      setTimeout(() => console.log(JSON.stringify(unknown)), 20);`;
+    const { stdout, stderr } = spawnSync(process.execPath, ['-r', registerFile, '-e', program], {
+      encoding: 'utf8',
+      env: { ...process.env, NODE_OPTIONS: '' },
+    });
+    assert.deepEqual([stdout, stderr], ['[]\n', '']);
   });
 
   test('both -r and --import, and twice', { skip }, async () => {
