@@ -12,6 +12,7 @@ const steps = [
   ['format', 'npm run check:format'],
   ['lint', 'npm run check:lint'],
   ['architecture', 'node scripts/test.mjs architecture'],
+  ['requirements, met and cited', 'npm run coverage:wsd -- --check'],
   ['unused files, exports, dependencies', 'npm run check:unused'],
   ['package manifest', 'npm run check:manifest'],
   ['types as others resolve them', 'npm run check:exports'],

@@ -69,7 +69,7 @@ export class SendSide implements SendOwner {
   pendingBytes = 0;
   /** It was dropped before its end: how it ended is told elsewhere, and it has not ended well. */
   dropped = false;
-  /** Nothing goes, for one end of the connection goes to another process (DUP-11, DUP-16). */
+  /** Nothing goes, for one end of the connection goes to another process (DUP-11, DUP-16, ERR-17). */
   held = false;
   /** Not even words about transfers go: our last word is said, or the peer's has come. */
   silent = false;

@@ -1,5 +1,5 @@
 /**
- * The accepting half of a companion listener (LIST-4…7, ACC-1…8). A request is decided synchronously in the condition
+ * The accepting half of a companion listener (LIST-4…7, ACC-1…8, ACC-10, ACC-12). A request is decided synchronously in the condition
  * function; the program sees the connection only when its CONFIRM has come (D12), and until then it counts against the
  * backlog, like a connection in a kernel's accept queue.
  */

@@ -1,6 +1,7 @@
 /**
  * One connect of the program on the SAN (D12, CONN-1…15), from the companion socket to the CONFIRM. Until the session is
- * established any failure goes on by TCP, but for the authoritative ones (CONN-13); afterwards none does (ERR-8).
+ * established any failure goes on by TCP (ERR-3), but for the authoritative ones (CONN-13, ERR-4); afterwards none does
+ * (SOCK-17, ERR-8). Neither this nor a cancel ever blocks (BLOCK-2, BLOCK-3).
  *
  *     start ──► waiting ──FD_CONNECT, reply good──► established: CONFIRM, onEstablished
  *       │          │        (without connect data: FD_CONNECT, our offer and the reply as messages)

@@ -1,5 +1,6 @@
 /**
- * A listener of the program and its companions, one on each provider that serves its address (LIST-1…3). TCP listened
+ * A listener of the program and its companions, one on each provider that serves its address (LIST-1…3). A socket that several
+ * processes listen on has companions in each (DUP-34). TCP listened
  * first and goes on serving TCP clients; both hand connections to the same program listener (D9).
  */
 import { out, SO_SD_NATIVE_ADDRESS, type SOCKADDR, type SOCKET, SOL_SOCKET } from '../spi/index.js';

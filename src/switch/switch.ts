@@ -1,6 +1,7 @@
 /**
- * The switch: per connection it chooses the TCP/IP provider or a SAN service provider (SW-1, SW-2). The choice is late,
- * at connect and listen (SOCK-3); what it decides, and why, goes to observers (D9).
+ * The switch: per connection it chooses the TCP/IP provider or one of the SAN service providers, by address (SW-1, SW-2,
+ * SW-8, SW-30); where none is suitable it is TCP/IP (SOCK-4, SW-25). The choice is late, at connect and listen (SOCK-2,
+ * SOCK-3); what it decides, and why, goes to observers (D9).
  */
 import type { Catalog } from '../catalog/index.js';
 import { AF_INET, AF_INET6, isWildcard, makeSockaddr, type ProviderModule, type SOCKADDR } from '../spi/index.js';

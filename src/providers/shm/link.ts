@@ -317,6 +317,7 @@ export class Link {
     if (this.#reader.producerWaits() && this.#writer.consumerSleeps()) this.#host.addon.linkBell(this.id);
   }
 
+  /** A message before anybody takes it is kept, and never costs the connection (SESS-6 … SESS-8, ERR-9). */
   #keepEarly(slot: ShmSocket, source: RecordSource): void {
     const bytes = source.payloadBytes;
     slot.earlyBytes += bytes;

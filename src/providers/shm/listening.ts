@@ -1,4 +1,4 @@
-/** Listening and accepting (LIST-1 … LIST-9, ACC-1 … ACC-9) behind a companion listener named after the cookie (D4). */
+/** Listening and accepting (LIST-1 … LIST-9, ACC-1 … ACC-9, ERR-6, ERR-7) behind a companion listener named after the cookie (D4). */
 import { ANNOUNCEMENT_PREFIX, COMPANION_NUMBERS, companionName } from '../../proxy-driver/index.js';
 import {
   CF_ACCEPT,

@@ -1,5 +1,5 @@
 /**
- * The shm SAN service provider: `WSPStartupEx` and the seventeen functions (SP-1, SP-7). It exports what a provider
+ * The shm SAN service provider: `WSPStartupEx` and the seventeen functions (SP-1, SP-7, SP-19). It exports what a provider
  * module exports; the runtime makes one per isolate and installs it in the catalog.
  */
 import { randomBytes } from 'node:crypto';

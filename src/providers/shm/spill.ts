@@ -1,5 +1,5 @@
 /**
- * Memory that an exiting process leaves to its peer (D7): records in the ring's format, one after another, in a sealed
+ * Memory that an exiting process leaves to its peer (D7, CLOSE-14): records in the ring's format, one after another, in a sealed
  * memfd of their own. The peer reads it after the ring, as if the ring went on.
  */
 import { RECORD_HEADER_BYTES } from './layout.js';

@@ -17,7 +17,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 
 describe('two sessions against the oracle: an array per direction (SW-3)', () => {
-  it('no credit limit deadlocks and every byte arrives once, in order', async () => {
+  it('no credit limit deadlocks and every byte arrives once, in order (SESS-1, XFER-18, XFER-19, GAP-3)', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(step, { maxLength: 60 }),

@@ -42,7 +42,7 @@ describe('silence', () => {
     assert.deepEqual([a.inbox.length, b.inbox.length, a.posted.length, b.posted.length], [0, 0, 0, 0]);
   });
 
-  it('holds what the other program writes, shuts down and closes, and lets it read (DUP-16)', async () => {
+  it('holds what the other program writes, shuts down and closes, and lets it read (DUP-16, ERR-17)', async () => {
     const [a, b] = await established();
     assert.equal(a.session.write(bytes(100)), WRITE_DONE);
     const over = suspend(a);

@@ -74,7 +74,7 @@ async function attach(other: MiniSwitch, info: WSAPROTOCOL_INFOW): Promise<{ s: 
   return { s, code: record.iErrorCode[FD_CONNECT_BIT] };
 }
 
-void test('a connection goes to another process: its remote end keeps its socket and its switch hears nothing (DUP-18, DUP-22, DUP-24, DUP-25, DUP-29, DUP-30, OBS-39, OBS-40)', async (t) => {
+void test('a connection goes to another process: its remote end keeps its socket and its switch hears nothing (SOCK-11, DUP-18, DUP-22, DUP-24, DUP-25, DUP-29, DUP-30, OBS-39, OBS-40)', async (t) => {
   const { remote, owner, other, s, accepted } = await three(t);
   const before = remote.record(accepted);
   const old = new Duplicated();

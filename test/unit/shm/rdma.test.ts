@@ -157,7 +157,7 @@ describe('WSPRdmaRead', () => {
     assert.ok(into.every((byte) => byte === 0));
   });
 
-  it('a descriptor of another connection, changed, or withdrawn gives nothing (MEM-7, MEM-9, MEM-19)', async () => {
+  it('a descriptor of another connection, changed, or withdrawn gives nothing (MEM-5, MEM-7, MEM-9, MEM-19)', async () => {
     const { sw, s, peer, port, accepted, here, there } = await connected();
     const second = await sw.connect(port);
     await until(() => accepted.length === 2, 'the second connection');

@@ -72,8 +72,9 @@ export class End {
 
   get procs(): WSPPROC_TABLE {
     const table = createProcTable();
-    table.lpWSPSend = (_s, buffers, count, sent, flags, overlapped, _c, _t, errno) => {
+    table.lpWSPSend = (_s, buffers, count, sent, flags, overlapped, routine, thread, errno) => {
       assert.equal(flags, 0);
+      assert.deepEqual([routine, thread], [null, null]);
       if (this.closed || this.peer.closed) {
         errno.value = WSAECONNRESET;
         return SOCKET_ERROR;
