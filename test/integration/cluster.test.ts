@@ -48,9 +48,16 @@ describe('cluster, an HTTP load while workers come and go', () => {
     for (const harm of ['kill', 'disconnect', 'close']) {
       test(`schedule ${schedule}, ${harm} (D4)`, { skip }, async (t) => {
         const parameters = { schedule, harm: [harm], every: 200 };
-        const { client, server, first } = await load(t, 'require', parameters, { lanes, requests, patience: 3000 });
+        // A closed server's worker goes on serving what it has: nobody comes later.
+        const meet = harm === 'close' ? 0 : 7;
+        const { client, server, first } = await load(t, 'require', parameters, {
+          lanes,
+          requests,
+          meet,
+          patience: 3000,
+        });
         const { facts } = client.log;
-        assert.equal(facts['done'], lanes * requests);
+        assert.ok(Number(facts['done']) >= lanes * requests);
         assert.equal(facts['wrong'], 0, 'no wrong byte');
         const onTcp = client.routes.filter(({ carrier }) => carrier === 'tcp');
         const failures = Object.keys(facts['failures'] as object);

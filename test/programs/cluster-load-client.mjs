@@ -1,13 +1,25 @@
-// Requests to an HTTP server whose workers come and go: { host, port, lanes, requests, bytes, keep }. Half of the lanes
+// Requests to an HTTP server whose workers come and go: { host, port, lanes, requests, bytes, keep, meet }. As many as asked for in
+// each lane, and on until `meet` different workers have answered, however fast the machine is. Half of the lanes
 // keep their connections (none with keep: false), half make one for each request. A request that fails is made again until
 // it succeeds; what failed is counted by its code. Every body is checked, up and down.
 import http from 'node:http';
 import record from './lib/record.cjs';
 
-const { host, port, lanes = 8, requests = 60, bytes = 40_000, patience = 5000, keep = true } = record.parameters();
+const {
+  host,
+  port,
+  lanes = 8,
+  requests = 60,
+  bytes = 40_000,
+  patience = 5000,
+  keep = true,
+  meet = 0,
+} = record.parameters();
 
 const failures = {};
 const workers = new Set();
+/** No machine needs so many. */
+const REQUESTS_MAX = 5000;
 let wrong = 0;
 let done = 0;
 
@@ -34,7 +46,7 @@ const ask = (agent, { method, path, body, expected }) =>
 
 const lane = async (number) => {
   const agent = keep && number % 2 === 0 ? new http.Agent({ keepAlive: true, maxSockets: 1 }) : false;
-  for (let i = 0; i < requests; i++) {
+  for (let i = 0; i < requests || (workers.size < meet && i < REQUESTS_MAX); i++) {
     const seed = `${number}-${i}`;
     const length = 1 + ((i * 7919) % bytes);
     const sent = record.bytes(seed, length);
