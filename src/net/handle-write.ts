@@ -94,11 +94,6 @@ export abstract class WritingHandle extends BaseHandle {
     if (this.shutting !== null) this.shutdownDue = true;
   }
 
-  /** Whether a shutdown is under way. */
-  protected get isShutting(): boolean {
-    return this.shutting !== null;
-  }
-
   get writeQueueSize(): number {
     let bytes = this.writing === null ? 0 : this.session.pendingBytes;
     if (this.waiting !== null) for (const operation of this.waiting) bytes += operation.bytes;

@@ -142,8 +142,9 @@ export class HybridHandle extends ReadingHandle implements SessionUser {
   /** Closes it so that the peer gets ECONNRESET. */
   reset(callback?: CloseCallback): number {
     if (this.closed) return 0;
-    // As libuv: not while it is being shut down. A write that is pending is cancelled.
-    if (this.isShutting || this.relay !== null) return uvCode('UV_EINVAL');
+    // What is pending is cancelled. Not as libuv, which refuses while a shutdown is under way: `net` then never closes the
+    // socket, and a shutdown that waits for a large transfer is under way for longer than a kernel's ever is.
+    if (this.relay !== null) return uvCode('UV_EINVAL');
     this.session.reset();
     this.beginClose(callback);
     return 0;
