@@ -203,6 +203,29 @@ describe('what a program can see of the handle', () => {
     assert.equal(text[2], text[0]);
   });
 
+  test('a reset is not refused while a shutdown is under way: net would never close the socket', async () => {
+    const { san, net } = installMemorySwitch();
+    const server = createServer();
+    const port = await listen(server);
+    const socket = connect(port, '127.0.0.1').on('error', nothing);
+    const [peer] = (await once(server, 'connection')) as [Socket];
+    type Members = Record<'shutdown' | 'reset', (argument: unknown) => number>;
+    const handle = (peer as unknown as { _handle: Members })._handle;
+    const ends: unknown[] = [];
+    assert.equal(handle.shutdown({ oncomplete: (status: number) => ends.push(status) }), 0);
+    assert.equal(
+      handle.reset(() => ends.push('closed')),
+      0,
+    );
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.deepEqual(ends, [internals().uv.UV_ECANCELED, 'closed']);
+    peer.destroy();
+    socket.destroy();
+    await close(server);
+    assert.equal(san.held, 0);
+    net.restore();
+  });
+
   test('members that have no meaning answer like libuv', async () => {
     const { san, net } = installMemorySwitch();
     const server = createServer();
