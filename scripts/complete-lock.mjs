@@ -1,11 +1,12 @@
 // Run after every change of the dependencies: `npm install && node scripts/complete-lock.mjs`.
 // Some tools ship one optional package per platform. Where the registry in use serves only some platforms, npm leaves the
 // others out of the lock, and `npm ci` then refuses that lock everywhere. This adds what is missing: the version that the
-// parent pins exactly, and the platform, so that npm skips it elsewhere. It also takes out any download address.
+// parent pins exactly, and the platform, so that npm skips it elsewhere. It also takes out any download address. Another lock
+// than the repository's is its first argument (test/packages/package-lock.json).
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const file = fileURLToPath(new URL('../package-lock.json', import.meta.url));
+const file = process.argv[2] ?? fileURLToPath(new URL('../package-lock.json', import.meta.url));
 const SYSTEMS = ['android', 'darwin', 'freebsd', 'linux', 'openbsd', 'netbsd', 'openharmony', 'sunos', 'aix', 'win32'];
 const PROCESSORS = ['x64', 'arm64', 'arm', 'ia32', 'ppc64', 'riscv64', 's390x', 'loong64', 'mips64el', 'wasm32'];
 
@@ -15,7 +16,7 @@ function platformOf(name) {
   const system = SYSTEMS.find((each) => words.includes(each));
   const processor = PROCESSORS.find((each) => words.includes(each));
   if (processor === undefined || (system === undefined && processor !== 'wasm32')) {
-    throw new Error(`${name}: cannot tell its platform; add its entry to package-lock.json by hand`);
+    throw new Error(`${name}: cannot tell its platform; add its entry by hand`);
   }
   const libc = words.some((word) => word.startsWith('musl')) ? 'musl' : 'glibc';
   return {
@@ -46,4 +47,4 @@ for (const entry of Object.values(lock.packages)) {
 // npm's own order, so that its next run changes nothing.
 lock.packages = Object.fromEntries(Object.entries(lock.packages).sort(([a], [b]) => a.localeCompare(b, 'en')));
 writeFileSync(file, `${JSON.stringify(lock, null, 2)}\n`);
-console.log(`package-lock.json: ${added} optional packages added, ${addresses} addresses taken out`);
+console.log(`${file}: ${added} optional packages added, ${addresses} addresses taken out`);

@@ -34,9 +34,6 @@ const ENTRIES: readonly Entry[] = [
   { name: 'http', server: 'http-server.mjs', client: 'http-client.mjs' },
   { name: 'fetch', server: 'http-server.mjs', client: 'fetch-client.mjs' },
   { name: 'http2 in the clear', server: 'h2-server.mjs', client: 'h2-client.mjs' },
-  { name: 'ws', server: 'ws-server.mjs', client: 'ws-client.mjs' },
-  { name: 'express', server: 'express-server.cjs', client: 'rest-client.mjs' },
-  { name: 'fastify', server: 'fastify-server.mjs', client: 'rest-client.mjs' },
   {
     name: 'STARTTLS on a raw socket',
     server: 'starttls-server.mjs',

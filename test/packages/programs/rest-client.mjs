@@ -1,6 +1,6 @@
 // The client of express-server.cjs and fastify-server.mjs: one HTTP agent for the sequence, fetch for the crowd.
 import http from 'node:http';
-import record from './lib/record.cjs';
+import record from '../../programs/lib/record.cjs';
 
 const { port } = record.parameters();
 const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });

@@ -1,6 +1,6 @@
 // A WebSocket server (package ws) that echoes, with and without compression. The client: ws-client.mjs.
 import { WebSocketServer } from 'ws';
-import record from './lib/record.cjs';
+import record from '../../programs/lib/record.cjs';
 
 const server = new WebSocketServer({
   port: 0,

@@ -1,6 +1,6 @@
 // The client of ws-server.mjs.
 import { WebSocket } from 'ws';
-import record from './lib/record.cjs';
+import record from '../../programs/lib/record.cjs';
 
 const { port } = record.parameters();
 

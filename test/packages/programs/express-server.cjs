@@ -2,7 +2,7 @@
 // An express 5 application, as CommonJS. The client: rest-client.mjs.
 const { createHash } = require('node:crypto');
 const express = require('express');
-const record = require('./lib/record.cjs');
+const record = require('../../programs/lib/record.cjs');
 
 const app = express();
 const items = [];

@@ -1,7 +1,7 @@
 // The same application as express-server.cjs on fastify 5. The client: rest-client.mjs.
 import { createHash } from 'node:crypto';
 import fastify from 'fastify';
-import record from './lib/record.cjs';
+import record from '../../programs/lib/record.cjs';
 
 const app = fastify({ forceCloseConnections: 'idle' });
 const items = [];

@@ -1,0 +1,3 @@
+import { packageTest } from './support/package-test.mjs';
+
+packageTest('koa', ['koa'], { programs: ['koa-server.mjs', 'rest-client.mjs'] });
