@@ -11,6 +11,8 @@ const HOST = '127.0.0.1';
 const FAIR = new Set(['ECONNRESET', 'ECONNREFUSED', 'EPIPE']);
 /** A connection that the primary had given to a worker which died before it took it: it hangs, but only on TCP. */
 const LOST = 'NO_ANSWER';
+/** In ms. Long, for a machine may be slow. */
+const PATIENCE = 15_000;
 
 function start(t: TestContext, file: string, options: StartOptions): Program {
   const program = new Program(file, options);
@@ -27,18 +29,41 @@ interface Load {
   readonly first: readonly number[];
 }
 
+/** Whether workers have served the SAN by now as the test wants to see it; `pids`: of each that has. */
+type Enough = (pids: ReadonlySet<number>, first: readonly number[]) => boolean;
+
 async function load(
   t: TestContext,
   switching: Switching,
   serverParameters: Readonly<Record<string, unknown>>,
   clientParameters: Readonly<Record<string, unknown>> = {},
+  enough: Enough = () => true,
 ): Promise<Load> {
   const server = start(t, 'cluster-http-server.mjs', { switching, parameters: { workers: 4, ...serverParameters } });
   const { port, pids } = (await server.ready()) as { port: number; pids: number[] };
-  const parameters = { host: HOST, port, ...clientParameters };
-  const client = await start(t, 'cluster-load-client.mjs', { switching, parameters }).succeeded(110_000);
+  const parameters = { host: HOST, port, untilStopped: true, ...clientParameters };
+  const running = start(t, 'cluster-load-client.mjs', { switching, parameters });
+  const success = running.succeeded(110_000);
+  // How soon workers are harmed, and newcomers found, is a matter of the machine: the load goes on until it is seen.
+  const seen = (): boolean =>
+    server.said('harmed') && running.said('ready') && enough(servedSan(server.routes()), pids);
+  while (!running.ended && !seen()) await new Promise((resolve) => setTimeout(resolve, 50));
+  server.signal('SIGUSR2');
+  running.signal('SIGTERM');
+  const client = await success;
   server.signal('SIGTERM');
   return { client, server: await server.finished(), first: pids };
+}
+
+const servedSan = (routes: Finished['routes']): Set<number> =>
+  new Set(routes.filter(({ carrier }) => carrier === 'san').map(({ pid }) => pid));
+
+/** A port that nobody answered on may have had other connections too: those on the SAN are no more than these. */
+function assertLostOnTcp({ routes, log }: Finished): void {
+  for (const { port, connections } of log.facts['unanswered'] as { port: number; connections: number }[]) {
+    const san = routes.filter(({ carrier, local }) => carrier === 'san' && local?.port === port);
+    assert.ok(port > 0 && san.length < connections, `nobody answered on the SAN, from port ${port}`);
+  }
 }
 
 describe('cluster, an HTTP load while workers come and go', () => {
@@ -48,33 +73,29 @@ describe('cluster, an HTTP load while workers come and go', () => {
     for (const harm of ['kill', 'disconnect', 'close']) {
       test(`schedule ${schedule}, ${harm} (D4)`, { skip }, async (t) => {
         const parameters = { schedule, harm: [harm], every: 200 };
-        // A closed server's worker goes on serving what it has: nobody comes later.
-        const meet = harm === 'close' ? 0 : 7;
-        const { client, server, first } = await load(t, 'require', parameters, {
-          lanes,
-          requests,
-          meet,
-          patience: 3000,
-        });
+        // Several workers, and of those that came later as well; where only servers are closed nobody comes later.
+        const enough: Enough = (pids, first) =>
+          pids.size >= 2 && (harm === 'close' || [...pids].some((pid) => !first.includes(pid)));
+        const { client, server, first } = await load(
+          t,
+          'require',
+          parameters,
+          { lanes, requests, patience: PATIENCE },
+          enough,
+        );
         const { facts } = client.log;
         assert.ok(Number(facts['done']) >= lanes * requests);
         assert.equal(facts['wrong'], 0, 'no wrong byte');
         const onTcp = client.routes.filter(({ carrier }) => carrier === 'tcp');
         const failures = Object.keys(facts['failures'] as object);
-        const unfair = failures.filter((code) => !FAIR.has(code) && !(code === LOST && onTcp.length > 0));
+        const unfair = failures.filter((code) => !FAIR.has(code) && code !== LOST);
         assert.deepEqual(unfair, [], 'only what TCP would give');
+        assertLostOnTcp(client);
         // TCP is for the moments in which nobody is there, or just going.
         for (const { reason } of onTcp) {
           assert.match(String(reason), /^(no-companion|no-listener|link-failed|listener-refused)$/);
         }
-        const served = new Set(server.routes.filter(({ carrier }) => carrier === 'san').map(({ pid }) => pid));
-        assert.ok(served.size >= 2, 'several workers have served the SAN');
-        assert.ok(Number(server.log.facts['harmed']) > 0);
-        if (harm !== 'close')
-          assert.ok(
-            [...served].some((pid) => !first.includes(pid)),
-            'so have those that came later',
-          );
+        assert.ok(enough(servedSan(server.routes), first), 'several workers have served the SAN, newcomers too');
       });
     }
   }
@@ -85,27 +106,27 @@ describe('cluster, an HTTP load while workers come and go', () => {
         skip,
       }, async (t) => {
         const parameters = { schedule, harm: [harm], every: 200 };
-        const { client, server } = await load(t, 'require', parameters, {
+        const { client } = await load(t, 'require', parameters, {
           lanes,
           requests,
           keep: false,
-          patience: 20_000,
+          patience: PATIENCE,
         });
         const { done, wrong, failures } = client.log.facts;
-        assert.deepEqual([done, wrong], [lanes * requests, 0]);
+        assert.equal(wrong, 0);
+        assert.ok(Number(done) >= lanes * requests);
         assert.deepEqual(
           GRACELESS ? Object.keys(failures as object).filter((code) => !FAIR.has(code)) : failures,
           GRACELESS ? [] : {},
         );
         assert.ok(client.routes.some(({ carrier }) => carrier === 'san'));
-        assert.ok(Number(server.log.facts['harmed']) > 0);
       });
     }
   }
 
   test('the same without the switch: what is fair', async (t) => {
     const { client } = await load(t, 'off', { harm: ['kill'], every: 250 }, { lanes: 4, requests: 30, patience: 1000 });
-    assert.deepEqual([client.log.facts['done'], client.log.facts['wrong']], [120, 0]);
+    assert.equal(client.log.facts['wrong'], 0);
     const failures = Object.keys(client.log.facts['failures'] as object);
     assert.deepEqual(
       failures.filter((code) => !FAIR.has(code) && code !== LOST),

@@ -1,7 +1,7 @@
 // An HTTP server under `cluster` whose workers die and are replaced all the time:
 // { workers, schedule: 'rr' | 'none', harm: ['kill', 'stop', 'disconnect', 'close'], every: milliseconds, 0 = never }.
 // GET /bytes/<seed>/<length> answers with that many bytes of that seed; POST /hash with the hash of what was sent. The
-// header x-worker tells who answers.
+// header x-worker tells who answers. When twice as many were harmed as there are it says so, "harmed {}", and SIGUSR2 ends it.
 import cluster from 'node:cluster';
 import http from 'node:http';
 import record from './lib/record.cjs';
@@ -32,6 +32,7 @@ if (cluster.isPrimary) {
     if (victim === undefined || listening.size < 2) return;
     listening.delete(victim);
     const how = harm[harmed++ % harm.length];
+    if (harmed === 2 * workers) process.stdout.write('harmed {}\n');
     if (how === 'kill') victim.process.kill('SIGKILL');
     else if (how === 'disconnect') victim.disconnect();
     else if (how === 'close') victim.send('close');
@@ -41,10 +42,10 @@ if (cluster.isPrimary) {
     }
   };
   const timer = every === 0 ? undefined : setInterval(harmOne, every);
+  process.once('SIGUSR2', () => clearInterval(timer));
   record.onStop(() => {
     stopping = true;
     clearInterval(timer);
-    record.fact('harmed', harmed);
     for (const worker of Object.values(cluster.workers)) worker.process.kill('SIGKILL');
   });
   record.ready({ port, pids: Object.values(cluster.workers).map(({ process: { pid } }) => pid) });

@@ -158,6 +158,11 @@ export class Program {
     return this.says('ready');
   }
 
+  /** Whether it has written a line that begins with this word. */
+  said(word: string): boolean {
+    return this.#line(word) !== undefined;
+  }
+
   /** What follows a word at the beginning of a line of its output. */
   async says(word: string): Promise<Record<string, unknown>> {
     const deadline = Date.now() + READY_WITHIN;

@@ -19,10 +19,11 @@ export interface Route {
   readonly remote: Endpoint;
 }
 
+/** Without the rest of a line that is being written. */
 export const parseRoutes = (text: string): Route[] =>
   text
     .split('\n')
-    .filter((line) => line !== '')
+    .slice(0, -1)
     .map((line) => JSON.parse(line) as Route);
 
 const show = (routes: readonly Route[]): string =>
