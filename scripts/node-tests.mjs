@@ -1,22 +1,27 @@
-// Node's own tests, plain and with the switch on: `npm run node-tests -- --tree PATH`. What passes plainly must pass with
-// the switch; what differs for a reason that no program could notice is in docs/NODE_TESTS.md, one by one.
-//   --tree PATH    a Node source tree; its test/ is used. For example Debian's: apt-get source --download-only nodejs
-//   --node PATH    the Node to run them with; its version should be the tree's
+// Node's own tests, plain and with the switch on: `npm run node-tests`. What passes plainly must pass with the switch; what
+// differs for a reason that no program could notice is in docs/NODE_TESTS.md, one by one.
+//   --tree PATH    a Node source tree, whose test/ is used; without it Debian's is downloaded (scripts/node-source.mjs)
+//   --node PATH    the Node to run them with; its major version is the tree's
 //   --only TEXT    tests whose name contains TEXT (commas: any of them)
 //   --jobs N       tests at a time; those in sequential/ always run alone
 //   --retries N    how often a difference is tried again, both ways, before it counts
 //   --list FILE    only the tests named in FILE, one a line (test/node-suite/ci.txt is what CI runs)
 //   --json FILE    write what became of each test
-import { spawn } from 'node:child_process';
+//   --lenient      where the source cannot be had, say so and succeed: for CI, which must not depend on a mirror
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { NodeSourceUnavailable, obtainNodeSource } from './node-source.mjs';
 
 /** @typedef {'pass' | 'skip' | 'fail' | 'timeout'} Outcome */
 /** @typedef {{ outcome: Outcome, output: string }} Run */
-/** @typedef {{ name: string, plain: Outcome, switched: Outcome, verdict: 'same' | 'differs' | 'flaky' | 'explained', output: string }} Result */
+/**
+ * `plain` null: not run, for it passed with the switch. `ms`: how long the first tries took.
+ * @typedef {{ name: string, plain: Outcome | null, switched: Outcome, verdict: 'same' | 'differs' | 'flaky' | 'explained', ms: number, output: string }} Result
+ */
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const FAMILIES =
@@ -34,17 +39,32 @@ const { values } = parseArgs({
     retries: { type: 'string', default: '2' },
     list: { type: 'string', default: '' },
     json: { type: 'string', default: '' },
+    lenient: { type: 'boolean', default: false },
   },
 });
 
-const tests = path.join(values.tree, 'test');
-if (values.tree === '' || !existsSync(path.join(tests, 'common'))) {
-  console.error('node-tests: --tree PATH (or NODE_SOURCE_TREE) must be a Node source tree with its test/ folder');
+/** @returns {string} the tree */
+function findTree() {
+  if (values.tree !== '') return path.resolve(values.tree);
+  const version = spawnSync(values.node, ['--version'], { encoding: 'utf8' }).stdout;
+  try {
+    return obtainNodeSource(Number(/^v(\d+)/.exec(version)?.[1]));
+  } catch (error) {
+    if (!(error instanceof NodeSourceUnavailable)) throw error;
+    console.error(`node-tests: NOT RUN, for Node's source cannot be had: ${error.message}`);
+    process.exit(values.lenient ? 0 : 2);
+  }
+}
+
+const tree = findTree();
+const tests = path.join(tree, 'test');
+if (!existsSync(path.join(tests, 'common'))) {
+  console.error('node-tests: --tree PATH must be a Node source tree with its test/ folder');
   process.exit(2);
 }
 /** Tests that may differ, and why. @type {Record<string, { versions?: number[], why: string }>} */
 const explained = JSON.parse(readFileSync(`${root}test/node-suite/explained.json`, 'utf8'));
-const major = Number(readVersion(path.join(values.tree, 'src/node_version.h')));
+const major = Number(readVersion(path.join(tree, 'src/node_version.h')));
 const scratch = mkdtempSync(path.join(tmpdir(), 'node-tests-'));
 const retries = Number(values.retries);
 let serial = 0;
@@ -107,7 +127,7 @@ function run(name, switched) {
   return new Promise((resolve) => {
     // A process group of its own, so that what a test leaves behind can be ended with it.
     const child = spawn(values.node, [...flags, file], {
-      cwd: values.tree,
+      cwd: tree,
       env,
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -142,23 +162,35 @@ function run(name, switched) {
 
 const good = (/** @type {Outcome} */ outcome) => outcome === 'pass' || outcome === 'skip';
 
-/** @param {string} name @returns {Promise<Result>} */
+/** What passes with the switch needs no plain run: that is half of the time. @param {string} name @returns {Promise<Result>} */
 async function compare(name) {
+  const begun = performance.now();
+  let switched = await run(name, true);
+  if (switched.outcome === 'pass') {
+    return {
+      name,
+      plain: null,
+      switched: 'pass',
+      verdict: 'same',
+      ms: Math.round(performance.now() - begun),
+      output: '',
+    };
+  }
   let plain = await run(name, false);
-  let switched = good(plain.outcome) ? await run(name, true) : plain;
-  if (switched.outcome === plain.outcome)
-    return { name, plain: plain.outcome, switched: switched.outcome, verdict: 'same', output: '' };
+  const ms = Math.round(performance.now() - begun);
+  if (switched.outcome === plain.outcome || !good(plain.outcome))
+    return { name, plain: plain.outcome, switched: switched.outcome, verdict: 'same', ms, output: '' };
   const first = switched;
   for (let i = 0; i < retries; i++) {
     plain = await run(name, false);
     switched = await run(name, true);
     if (!good(plain.outcome) || switched.outcome === plain.outcome) {
-      return { name, plain: plain.outcome, switched: first.outcome, verdict: 'flaky', output: first.output };
+      return { name, plain: plain.outcome, switched: first.outcome, verdict: 'flaky', ms, output: first.output };
     }
   }
   const { versions = [major] } = explained[name] ?? { versions: [] };
   const verdict = versions.includes(major) ? 'explained' : 'differs';
-  return { name, plain: plain.outcome, switched: switched.outcome, verdict, output: switched.output };
+  return { name, plain: plain.outcome, switched: switched.outcome, verdict, ms, output: switched.output };
 }
 
 /** @param {string[]} names @param {number} jobs @param {Result[]} results */
@@ -169,6 +201,7 @@ async function runAll(names, jobs, results) {
       const result = await compare(name);
       results.push(result);
       if (result.verdict !== 'same') report(result);
+      if (values.json !== '') writeFileSync(values.json, JSON.stringify(results, null, 1));
     }
   };
   await Promise.all(Array.from({ length: jobs }, worker));
@@ -205,10 +238,10 @@ rmSync(scratch, { recursive: true, force: true });
 
 /** @param {Result['verdict']} verdict */
 const count = (verdict) => results.filter((result) => result.verdict === verdict).length;
-const passed = results.filter(({ plain }) => plain === 'pass').length;
+const passed = results.filter(({ switched }) => switched === 'pass').length;
+const alike = results.filter(({ switched, verdict }) => verdict === 'same' && switched !== 'pass').length;
 console.log(
-  `${results.length} tests, ${passed} pass plainly: ${count('same')} the same with the switch, ` +
-    `${count('explained')} explained in docs/NODE_TESTS.md, ${count('flaky')} flaky, ${count('differs')} differ`,
+  `${results.length} tests: ${passed} pass with the switch, ${alike} fail or are skipped plainly too, ` +
+    `${count('explained')} differ as docs/NODE_TESTS.md explains, ${count('flaky')} now and then, ${count('differs')} differ`,
 );
-if (values.json !== '') writeFileSync(values.json, JSON.stringify(results, null, 1));
 if (count('differs') > 0 || results.length === 0) process.exitCode = 1;

@@ -6,9 +6,10 @@
  */
 import type { AsyncResource } from 'node:async_hooks';
 import { errnoFromWsa } from '../spi/index.js';
-import type { NodeInternals, UvName } from './internals.js';
+import type { NodeInternals } from './internals.js';
 import type { OwnerSocket, TcpHandle } from './node-shapes.js';
 import type { Hold, SanConnection, SanSession } from './port.js';
+import type { UvName } from './requirements.js';
 
 /** What every handle of this isolate shares. */
 export interface HandleEnvironment {

@@ -13,13 +13,12 @@ import { Relay, type RelayTools } from './handle-relay.js';
 import { HybridHandle } from './handle.js';
 import { kAsync, kWriteError, kWritten, state, uvCode } from './handle-base.js';
 import type { PatchSet } from './patch.js';
+import { PIPE_WRITES } from './requirements.js';
 
 type Native = (this: object, ...args: unknown[]) => unknown;
 /** What was sent on each channel. */
 type Sent = WeakMap<object, Set<Relay>>;
 
-/** The pipe writes that take a handle along; see `writeChannelMessage` in Node's child_process. */
-const PIPE_WRITES = ['writeUtf8String', 'writeLatin1String', 'writeAsciiString', 'writeUcs2String', 'writeBuffer'];
 /** Positions in `write…(req, data, handle)`. */
 const DATA_ARGUMENT = 1;
 const HANDLE_ARGUMENT = 2;

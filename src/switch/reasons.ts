@@ -24,7 +24,8 @@ export const REASONS = {
   'addon-unavailable': 'The native addon is missing, does not load here, or is not permitted.',
   'bindings-unavailable':
     'This Node does not let the switch reach the sockets’ internals (for example under --permission).',
-  'node-unknown': 'The self-test found this version of Node to differ from those the switch knows.',
+  'node-unknown':
+    'This version of Node lacks, or does otherwise, something that the switch stands on; the detail names it.',
   'bad-configuration': 'The configuration has unknown or bad values.',
   'kernel-unsupported': 'The kernel lacks, or forbids here, something the switch needs, such as sock_diag or memfd.',
   'no-provider': 'No SAN service provider is installed.',

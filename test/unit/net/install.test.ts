@@ -88,7 +88,7 @@ describe('internals', () => {
       `process.binding('stream_wrap').streamBaseState = new Float64Array(5);
        const result = install(port, { hold() {} }); console.log(result.reason, result.detail);`,
     );
-    assert.deepEqual(result, { status: 0, stdout: 'node-unknown streamBaseState\n', stderr: '' });
+    assert.deepEqual(result, { status: 0, stdout: 'node-unknown stream_wrap.streamBaseState\n', stderr: '' });
   });
 });
 
