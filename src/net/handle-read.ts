@@ -7,6 +7,7 @@
  * an HTTP/1 server by the one it puts on the handle. HTTP/1 lets go again (`upgrade`, a 'data' listener), and then the
  * JavaScript path is the faster one; TLS and HTTP/2 stay.
  */
+import { types } from 'node:util';
 import { enter } from './callback.js';
 import { handleEnvironment, kOffset, kRead, state, uvCode, uvFromWsa } from './handle-base.js';
 import { WritingHandle } from './handle-write.js';
@@ -179,7 +180,8 @@ export abstract class ReadingHandle extends WritingHandle {
       state[kRead] = size;
       state[kOffset] = 0;
       const next = (this.onread as OnRead).call(this);
-      if (next instanceof Uint8Array) this.userBuffer = next;
+      // By its kind, not by its class: a program in a vm context has another Uint8Array.
+      if (types.isUint8Array(next)) this.userBuffer = next;
     }
   }
 

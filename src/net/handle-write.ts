@@ -7,6 +7,7 @@
  * session takes at once allocates nothing.
  */
 import type { AsyncResource } from 'node:async_hooks';
+import { types } from 'node:util';
 import { WRITE_DONE, WRITE_PENDING } from '../session/index.js';
 import { WSAECONNRESET } from '../spi/index.js';
 import { newShutdownResource, newWriteResource } from './async-context.js';
@@ -103,7 +104,8 @@ export abstract class WritingHandle extends BaseHandle {
   // ---------------------------------------------------------------- what net calls
 
   writeBuffer(req: WriteReq | null, bytes: Uint8Array): number | WriteReq {
-    if (!(bytes instanceof Uint8Array)) throw notABuffer();
+    // One of a vm context is of another class.
+    if (!(bytes instanceof Uint8Array) && !types.isUint8Array(bytes)) throw notABuffer();
     return this.writeOne(req, bytes);
   }
 

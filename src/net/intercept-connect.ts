@@ -3,6 +3,7 @@
  * one connect on one handle, whichever way it goes; the handle of its socket is exchanged when the SAN has connected.
  */
 import type { AsyncResource } from 'node:async_hooks';
+import { types } from 'node:util';
 import type { SOCKADDR } from '../spi/index.js';
 import type { RouteReason } from '../switch/reasons.js';
 import { boundAddress, sockaddrFromText } from './address.js';
@@ -145,7 +146,8 @@ export class PendingConnect implements ConnectRequest {
     handle.onread = tcp.onread;
     carryOver(tcp, handle);
     const buffer = owner[userBufferSymbol];
-    if (buffer instanceof Uint8Array) handle.useUserBuffer(buffer);
+    // By its kind, not by its class: a program in a vm context has another Uint8Array.
+    if (types.isUint8Array(buffer)) handle.useUserBuffer(buffer);
     owner._handle = handle;
     tcp.onread = noop;
     if (connection.toSelf) setImmediate(reportLater, this, handle);
