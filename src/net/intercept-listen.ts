@@ -66,7 +66,13 @@ export function interceptListen(patches: PatchSet, context: ListenContext): void
 function attach(context: ListenContext, server: NetServer, backlog: number): void {
   const handle = server._handle;
   // Null: listen failed. A HybridHandle cannot listen, a Pipe is not ours.
-  if (handle === null || typeof handle.onconnection !== 'function' || context.listeners.has(handle)) return;
+  if (handle === null || typeof handle.onconnection !== 'function') return;
+  if (context.listeners.has(handle)) {
+    // Another server listens on the handle of one that does already, and gets its connections from now on: by TCP, for
+    // the companion steps back.
+    countAccepted(context, handle, () => 'listener-shared');
+    return;
+  }
   const { TCP, Pipe } = context.internals;
   if ((handle as object) instanceof Pipe || typeof handle.getsockname !== 'function') return;
   const local = boundAddress(handle);
