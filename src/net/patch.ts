@@ -4,7 +4,8 @@ export class PatchSet {
   readonly #undo: (() => void)[] = [];
 
   /**
-   * Gives `target` a method of its own, as (non-)enumerable as the one it had or inherited. `make` gets that one.
+   * Gives `target` a method of its own, as (non-)enumerable as the one it had or inherited, of the same name and length, for
+   * a program may look. `make` gets that one.
    * Whoever patches after us keeps ours underneath, as usual.
    */
   method<F extends (this: never, ...args: never[]) => unknown>(
@@ -15,6 +16,9 @@ export class PatchSet {
     const own = Object.getOwnPropertyDescriptor(target, name);
     const original = (target as Record<PropertyKey, unknown>)[name] as F;
     const value = make(original);
+    for (const property of ['name', 'length'] as const) {
+      Object.defineProperty(value, property, { value: original[property], configurable: true });
+    }
     const enumerable = own?.enumerable ?? false;
     Object.defineProperty(target, name, { value, writable: true, configurable: true, enumerable });
     this.#undo.push(() => {
