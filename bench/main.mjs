@@ -11,7 +11,8 @@ import { ADAPTERS, unavailable } from './adapters.mjs';
 import { machine, machineLine } from './machine.mjs';
 import { notes, rowOfRecords, textTable } from './result.mjs';
 import { runPair } from './rig.mjs';
-import { SCENARIOS } from './scenarios/index.mjs';
+import { REPORT_FOLDER, writeReport } from './report.mjs';
+import { SCENARIOS, SERIES } from './scenarios/index.mjs';
 
 const FLOORS = fileURLToPath(new URL('./floors.mjs', import.meta.url));
 const DEFAULT_RUNS = { full: 5, quick: 3, smoke: 1 };
@@ -24,6 +25,8 @@ const USAGE = `Usage: npm run bench -- [options]
   --only NAME,NAME    only these scenarios
   --adapters A,B      of tcp, unix, san (default: all)
   --json FILE         write the result to FILE
+  --report            measure the series of the charts as well (sizes, connections), and write result, tables and
+                      charts into docs/bench/
   --histograms        keep every histogram's buckets in the file
   --help
 
@@ -43,6 +46,7 @@ function options() {
         only: { type: 'string' },
         adapters: { type: 'string', default: 'tcp,unix,san' },
         json: { type: 'string' },
+        report: { type: 'boolean', default: false },
         histograms: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },
@@ -60,7 +64,16 @@ function options() {
   for (const name of only) if (!names.includes(name)) throw new UsageError(`no scenario '${name}'`);
   const adapters = values.adapters.split(',');
   for (const name of adapters) if (!(name in ADAPTERS)) throw new UsageError(`no adapter '${name}'`);
-  return { size, runs, only, adapters, json: values.json, histograms: values.histograms, help: values.help };
+  return {
+    size,
+    runs,
+    only,
+    adapters,
+    json: values.json,
+    report: values.report,
+    histograms: values.histograms,
+    help: values.help,
+  };
 }
 
 /** What is behind the fifth digit of a measurement is noise, and noise makes files large. */
@@ -141,11 +154,12 @@ async function main() {
   const started = performance.now();
   const floorMs = chosen.size === 'full' ? '1000' : chosen.size === 'quick' ? '400' : '50';
   const floors = JSON.parse(execFileSync(process.execPath, [FLOORS, floorMs], { encoding: 'utf8' }));
-  const rows = [];
   const failures = [];
-  for (const scenario of SCENARIOS) {
-    const wanted = scenario.rows.filter((row) => chosen.only.includes(row.name));
-    if (wanted.length === 0) continue;
+  /** @type {Map<string, any[]>} rows by scenario: a point of a series may be a scenario of its own */
+  const measured = new Map();
+  const rowsOf = async (/** @type {import('./scenarios/index.mjs').Scenario} */ scenario) => {
+    const known = measured.get(scenario.id);
+    if (known !== undefined) return known;
     const names = chosen.adapters.filter((name) => scenario.adapters?.includes(name) ?? true);
     const runs = chosen.runs ?? scenario.runs?.[chosen.size] ?? DEFAULT_RUNS[chosen.size];
     const since = performance.now();
@@ -154,7 +168,20 @@ async function main() {
     const params = { ...(scenario.prepare?.(size) ?? size), histograms: chosen.histograms };
     const records = await measure(scenario, names, runs, params, failures);
     process.stderr.write(` ${((performance.now() - since) / 1000).toFixed(1)} s\n`);
-    for (const row of wanted) rows.push(rowOfRecords(scenario, row, records));
+    const rows = scenario.rows.map((row) => rowOfRecords(scenario, row, records));
+    measured.set(scenario.id, rows);
+    return rows;
+  };
+  const rows = [];
+  for (const scenario of SCENARIOS) {
+    if (!scenario.rows.some(({ name }) => chosen.only.includes(name))) continue;
+    rows.push(...(await rowsOf(scenario)).filter(({ name }) => chosen.only.includes(name)));
+  }
+  const series = [];
+  for (const { id, points } of chosen.report ? SERIES : []) {
+    const list = [];
+    for (const { x, scenario } of points) list.push({ x, row: (await rowsOf(scenario))[0] });
+    series.push({ id, points: list });
   }
   const text = [
     '',
@@ -169,8 +196,11 @@ async function main() {
     ...failures.map(({ scenario, adapter }) => `FAILED: ${scenario} over ${adapter}, see above`),
   ];
   process.stdout.write(`${text.join('\n')}\n`);
-  if (chosen.json !== undefined) {
-    writeFileSync(chosen.json, `${JSON.stringify({ machine: block, floors, scenarios: rows }, fiveDigits, 1)}\n`);
+  const result = { machine: block, floors, scenarios: rows, ...(chosen.report ? { series } : {}) };
+  if (chosen.json !== undefined) writeFileSync(chosen.json, `${JSON.stringify(result, fiveDigits, 1)}\n`);
+  if (chosen.report) {
+    const folder = writeReport(JSON.parse(JSON.stringify(result, fiveDigits)), REPORT_FOLDER);
+    process.stdout.write(`The report is in ${folder}\n`);
   }
   return failures.length === 0 ? 0 : 1;
 }

@@ -2,16 +2,12 @@
  * Ten thousand connections that do nothing: what they cost in CPU (over two seconds) and in memory (on either side, per
  * connection). The kernel's own memory for TCP sockets is in nobody's RSS and is not counted, in TCP's favour.
  */
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import net from 'node:net';
 import process from 'node:process';
 import { ignoreReset, listen, sleep } from './common.mjs';
+import { affordable, descriptorsFor, openMany } from './many.mjs';
 
-/** Connections that are being made at once. */
-const CONCURRENCY = 64;
-/** Descriptors that a process needs beside its connections. */
-const SPARE_DESCRIPTORS = 500;
 /**
  * Sent there and back on a first connection, before anything is measured: touches every page of a link's rings, which
  * are a cost per pair of processes and not per connection, and warms the code up.
@@ -43,18 +39,12 @@ export const idle = {
   /** Less than 0.5 % of a core is a process at rest; ratios below that would compare two measuring errors. */
   resolution: 10,
   stopOrder: ['server', 'client'],
-  prepare(params) {
-    const limit = descriptorLimit(params.connections + SPARE_DESCRIPTORS);
-    const connections = Math.min(params.connections, limit - SPARE_DESCRIPTORS);
-    if (connections === params.connections) return params;
-    process.stderr.write(`(limit of open files ${limit}: only ${connections} connections) `);
-    return { ...params, connections };
-  },
+  prepare: (params) => ({ ...params, connections: affordable(params.connections) }),
   childOptions: ({ connections }) => ({
     execArgv: ['--expose-gc'],
     // Buffers of the warm-up are given back at once, so that free memory under the baseline cannot hide what comes after.
     env: { MALLOC_MMAP_THRESHOLD_: '16384' },
-    descriptors: connections + SPARE_DESCRIPTORS,
+    descriptors: descriptorsFor(connections),
   }),
 
   server(context) {
@@ -90,7 +80,7 @@ export const idle = {
     await sleep(300);
 
     const all = new Promise((resolve) => context.on('all', resolve));
-    const sockets = await open(context, connections);
+    const sockets = await openMany(context, connections);
     await all;
     for (const socket of sockets) context.prove(socket);
     context.relay('loaded');
@@ -122,13 +112,6 @@ export const idle = {
   },
 };
 
-/** How many descriptors a child may have, having asked for `wanted`. Node itself raises the soft limit to the hard one. */
-function descriptorLimit(wanted) {
-  const script = 'ulimit -n "$0" 2>/dev/null; ulimit -Hn';
-  const answer = execFileSync('/bin/sh', ['-c', script, String(wanted)], { encoding: 'utf8' }).trim();
-  return answer === 'unlimited' ? wanted : Number(answer);
-}
-
 async function warmUp(context) {
   const socket = net.connect(context.target);
   await new Promise((resolve) => socket.once('connect', resolve));
@@ -147,27 +130,6 @@ async function warmUp(context) {
   const closed = new Promise((resolve) => socket.once('close', resolve));
   socket.destroy();
   await closed;
-}
-
-function open(context, connections) {
-  const sockets = [];
-  return new Promise((resolve) => {
-    let started = 0;
-    let established = 0;
-    const next = () => {
-      if (started === connections) return;
-      started++;
-      const socket = net.connect(context.target);
-      sockets.push(socket);
-      socket.on('connect', () => {
-        if (++established === connections) resolve(sockets);
-        else next();
-      });
-      socket.resume();
-      socket.on('error', ignoreReset);
-    };
-    for (let n = 0; n < CONCURRENCY; n++) next();
-  });
 }
 
 /** Resident bytes of this process after garbage collection, by kind. */

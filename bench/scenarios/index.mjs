@@ -29,6 +29,7 @@
  * @property {(params: any, names: string[]) => Promise<Record<string, any>>} [orchestrate] runs all adapters of a run
  */
 import { connect } from './connect.mjs';
+import { crowd } from './crowd.mjs';
 import { fallbackConnect } from './fallback-connect.mjs';
 import { http } from './http.mjs';
 import { idle } from './idle.mjs';
@@ -36,9 +37,9 @@ import { pingpong } from './pingpong.mjs';
 import { stream } from './stream.mjs';
 import { wake } from './wake.mjs';
 
-/** @type {readonly Scenario[]} */
+/** What `npm run bench` measures. @type {readonly Scenario[]} */
 export const SCENARIOS = [
-  pingpong,
+  pingpong(64),
   stream(64),
   stream(1024),
   stream(65_536),
@@ -51,14 +52,35 @@ export const SCENARIOS = [
   idle,
 ];
 
+/**
+ * What `--report` measures besides: the same thing at growing sizes or numbers, for the charts. A point that is a scenario of
+ * `SCENARIOS` as well is measured once.
+ *
+ * @typedef {object} Series
+ * @property {string} id
+ * @property {{ x: number, scenario: Scenario }[]} points
+ */
+const over = (/** @type {number[]} */ xs, /** @type {(x: number) => Scenario} */ scenario) =>
+  xs.map((x) => ({ x, scenario: scenario(x) }));
+
+/** @type {readonly Series[]} */
+export const SERIES = [
+  { id: 'latency', points: over([64, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576], pingpong) },
+  { id: 'throughput', points: over([64, 256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576], stream) },
+  { id: 'connections', points: over([1, 10, 100, 1000, 10_000], crowd) },
+  { id: 'http', points: over([1, 8, 64, 512], http) },
+];
+
+const EVERY = [...SCENARIOS, ...SERIES.flatMap(({ points }) => points.map(({ scenario }) => scenario))];
+
 /** @returns {Scenario} */
 export function scenarioOf(id) {
-  const scenario = SCENARIOS.find((candidate) => candidate.id === id);
+  const scenario = EVERY.find((candidate) => candidate.id === id);
   if (scenario === undefined) throw new RangeError(`no scenario '${id}'`);
   return scenario;
 }
 
 /** @returns {Row | undefined} */
 export function rowOf(name) {
-  return SCENARIOS.flatMap((scenario) => scenario.rows).find((row) => row.name === name);
+  return EVERY.flatMap((scenario) => scenario.rows).find((row) => row.name === name);
 }

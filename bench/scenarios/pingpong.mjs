@@ -1,85 +1,77 @@
-/** One message of 64 B there and back, one at a time, both processes busy with nothing else. */
+/** One message there and back, one at a time, both processes busy with nothing else. */
 import net from 'node:net';
 import { Histogram } from '../histogram.mjs';
 import { echoServer, latency } from './common.mjs';
 
-const SIZE = 64;
-
-/** @type {import('./index.mjs').Scenario} */
-export const pingpong = {
-  id: 'pingpong-64',
-  rows: [
-    {
-      name: 'pingpong-64',
-      title: '64 B ping-pong, round trip p50',
-      unit: 'µs',
-      better: 'lower',
-      value: (run) => run.latency.p50,
+/** @returns {import('./index.mjs').Scenario} */
+export function pingpong(size) {
+  const row = (tail, quantile) => ({
+    name: `pingpong-${size}${tail}`,
+    title: `${size} B ping-pong, round trip ${quantile}`,
+    unit: 'µs',
+    better: /** @type {const} */ ('lower'),
+    value: (/** @type {any} */ run) => run.latency[quantile],
+  });
+  return {
+    id: `pingpong-${size}`,
+    rows: [row('', 'p50'), row('-p999', 'p99.9')],
+    timekeeper: 'client',
+    params: {
+      full: { warmMs: 500, ms: 3000 },
+      quick: { warmMs: 300, ms: 1000 },
+      smoke: { warmMs: 20, ms: 80 },
     },
-    {
-      name: 'pingpong-64-p999',
-      title: '64 B ping-pong, round trip p99.9',
-      unit: 'µs',
-      better: 'lower',
-      value: (run) => run.latency['p99.9'],
-    },
-  ],
-  timekeeper: 'client',
-  params: {
-    full: { warmMs: 500, ms: 3000 },
-    quick: { warmMs: 300, ms: 1000 },
-    smoke: { warmMs: 20, ms: 80 },
-  },
-  operationsPerMs: (result) => result.perSecond / 1000,
-  server: echoServer,
+    operationsPerMs: (result) => result.perSecond / 1000,
+    server: echoServer,
 
-  client(context) {
-    const { warmMs, ms } = context.params;
-    const histogram = new Histogram();
-    const message = Buffer.alloc(SIZE, 0x61);
-    const socket = net.connect(context.target);
-    socket.setNoDelay(true);
-    let received = 0;
-    let sent = 0;
-    let began = 0;
-    let warm = false;
-    let until = 0;
+    client(context) {
+      const { warmMs, ms } = context.params;
+      const histogram = new Histogram();
+      const message = Buffer.alloc(size, 0x61);
+      const socket = net.connect(context.target);
+      socket.setNoDelay(true);
+      let received = 0;
+      let sent = 0;
+      let began = 0;
+      let warm = false;
+      let until = 0;
 
-    socket.on('connect', () => {
-      sent = performance.now();
-      until = sent + warmMs;
-      socket.write(message);
-    });
-    socket.on('data', (chunk) => {
-      // The first byte is a sequence number: an echo of something else must not count.
-      if (received === 0 && chunk[0] !== message[0]) throw new Error('the echo is not what was sent');
-      received += chunk.length;
-      if (received < SIZE) return;
-      if (received > SIZE) throw new Error(`${received} B echoed of ${SIZE}`);
-      received = 0;
-      const now = performance.now();
-      histogram.record((now - sent) * 1e6);
-      sent = now;
-      if (now >= until) {
-        if (warm) {
-          finish(now);
-          return;
+      socket.on('connect', () => {
+        sent = performance.now();
+        until = sent + warmMs;
+        socket.write(message);
+      });
+      socket.on('data', (chunk) => {
+        // The first byte is a sequence number: an echo of something else must not count.
+        if (received === 0 && chunk[0] !== message[0]) throw new Error('the echo is not what was sent');
+        received += chunk.length;
+        if (received < size) return;
+        if (received > size) throw new Error(`${received} B echoed of ${size}`);
+        received = 0;
+        const now = performance.now();
+        histogram.record((now - sent) * 1e6);
+        sent = now;
+        if (now >= until) {
+          if (warm) {
+            finish(now);
+            return;
+          }
+          warm = true;
+          context.begin();
+          histogram.reset();
+          began = performance.now();
+          sent = began;
+          until = began + ms;
         }
-        warm = true;
-        context.begin();
-        histogram.reset();
-        began = performance.now();
-        sent = began;
-        until = began + ms;
-      }
-      message[0] = (message[0] + 1) & 0xff;
-      socket.write(message);
-    });
+        message[0] = (message[0] + 1) & 0xff;
+        socket.write(message);
+      });
 
-    function finish(now) {
-      context.prove(socket);
-      context.end({ perSecond: histogram.count / ((now - began) / 1000), latency: latency(context, histogram) });
-      socket.destroy();
-    }
-  },
-};
+      function finish(now) {
+        context.prove(socket);
+        context.end({ perSecond: histogram.count / ((now - began) / 1000), latency: latency(context, histogram) });
+        socket.destroy();
+      }
+    },
+  };
+}

@@ -12,18 +12,20 @@ const BURST = 1024;
 /** The receiver looks at the clock at every so many 'data' events: a look must not show in the figure. */
 const CLOCK_EVERY = 16;
 
-const NAMES = { 64: 'stream-64', 1024: 'stream-1k', 65_536: 'stream-64k', 1_048_576: 'stream-1m' };
-const LABELS = { 64: '64 B', 1024: '1 KiB', 65_536: '64 KiB', 1_048_576: '1 MiB' };
+/** 65536 is `64k` in names and `64 KiB` to people. */
+const short = (size) => (size >= 1 << 20 ? `${size >> 20}m` : size >= 1024 ? `${size >> 10}k` : String(size));
+const long = (size) => (size >= 1 << 20 ? `${size >> 20} MiB` : size >= 1024 ? `${size >> 10} KiB` : `${size} B`);
 
 /** @returns {import('./index.mjs').Scenario} */
 export function stream(size) {
-  const small = size === 64;
+  const small = size < 1024;
+  const name = `stream-${short(size)}`;
   return {
-    id: NAMES[size],
+    id: name,
     rows: [
       {
-        name: NAMES[size],
-        title: small ? '64 B messages streamed' : `${LABELS[size]} writes streamed`,
+        name,
+        title: `${long(size)} ${small ? 'messages' : 'writes'} streamed`,
         unit: small ? 'messages/s' : 'GB/s',
         better: 'higher',
         value: (run) => (small ? run.messagesPerSecond : run.bytesPerSecond / 1e9),
