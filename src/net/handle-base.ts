@@ -93,7 +93,7 @@ export abstract class BaseHandle extends NativeStream {
   /** It is on the SAN, and on the lists. Not so while it is claimed from another process, nor if it is relayed then. */
   listed: boolean;
   /** The program's TCP handle underneath: it holds the local port (D12). Connecting side only. */
-  readonly tcp: TcpHandle | null;
+  tcp: TcpHandle | null;
   /** The async context of this handle's callbacks. */
   resource: AsyncResource;
   /** Unique among the isolate's connections, for observers. */

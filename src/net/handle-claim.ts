@@ -4,13 +4,13 @@
  * which the program's calls wait until the switch has the connection. If the sender keeps it after all, the TCP
  * connection is used, through which the sender copies: the program notices nothing.
  */
-import { boundAddress, peerAddress } from './address.js';
+import { boundAddress, fillNodeAddress, peerAddress } from './address.js';
 import { newHandleResource } from './async-context.js';
 import { HybridHandle } from './handle.js';
 import { tcpSession } from './handle-claim-tcp.js';
-import { findNames } from './handle-names.js';
+import { findNames, type Names } from './handle-names.js';
 import type { NodeInternals } from './internals.js';
-import type { TcpHandle } from './node-shapes.js';
+import type { NodeAddress, TcpHandle } from './node-shapes.js';
 import type { PatchSet } from './patch.js';
 import type { ClaimEvents, SanConnection, SanSession, SwitchPort } from './port.js';
 import type { SessionUser } from '../session/index.js';
@@ -50,19 +50,35 @@ export function claimArrivals(patches: PatchSet, internals: NodeInternals, port:
 /** What Node is to get for a handle that has come. */
 function claim(tcp: TcpHandle, port: SwitchPort, channel: Channel, internals: NodeInternals): TcpHandle | HybridHandle {
   const claimed = new ClaimedConnection(tcp);
-  if (port.claim?.(tcp, claimed) !== true) return tcp;
-  nameBy(claimed, channel, internals);
+  if (port.claim?.(tcp, claimed) !== true) {
+    // It may be an end of a relay all the same (handle-shared.ts).
+    nameBy((names) => showNames(tcp, names), channel, internals);
+    return tcp;
+  }
+  nameBy((names) => Object.assign(claimed, names), channel, internals);
   return claimed.makeHandle();
 }
 
+/** What the program is told of a handle that stands for another connection. */
+function showNames(tcp: TcpHandle, { local, remote }: Names): void {
+  tcp.getsockname = (out) => fill(local, out);
+  tcp.getpeername = (out) => fill(remote, out);
+}
+
+function fill(name: SOCKADDR, out: NodeAddress): number {
+  fillNodeAddress(name, out);
+  return 0;
+}
+
 /** The message comes right after its handle, by the channel's `onread`; before Node sees it, the names are taken out. */
-function nameBy(claimed: ClaimedConnection, channel: Channel, internals: NodeInternals): void {
+function nameBy(take: (names: Names) => void, channel: Channel, internals: NodeInternals): void {
   const { onread } = channel;
   if (typeof onread !== 'function') return;
   channel.onread = function readWithNames(this: unknown, memory?: ArrayBuffer): unknown {
     channel.onread = onread;
     const bytes = internals.streamState[internals.kReadBytesOrError];
-    if (memory !== undefined && bytes > 0) Object.assign(claimed, findNames(new Uint8Array(memory, 0, bytes)));
+    const names = memory !== undefined && bytes > 0 ? findNames(new Uint8Array(memory, 0, bytes)) : null;
+    if (names !== null) take(names);
     return onread.call(this, memory);
   };
 }
@@ -82,7 +98,6 @@ class ClaimedConnection implements SanConnection, SanSession, ClaimEvents {
   onBuffersReturned: (() => void) | null = null;
   user: SessionUser | null = null;
   readonly #tcp: TcpHandle;
-  #handle: HybridHandle | null = null;
   #writing: readonly Uint8Array[] | null = null;
   #reading = false;
   #shut = false;
@@ -97,8 +112,12 @@ class ClaimedConnection implements SanConnection, SanSession, ClaimEvents {
   }
 
   makeHandle(): HybridHandle {
-    this.#handle = new HybridHandle(this, null, newHandleResource(), false);
-    return this.#handle;
+    return new HybridHandle(this, null, newHandleResource(), false);
+  }
+
+  /** Who has the connection now: a relay's handle may, if the program has sent it on already. */
+  get #handle(): HybridHandle | null {
+    return this.user instanceof HybridHandle ? this.user : null;
   }
 
   // ---------------------------------------------------------------- what the handle asks for meanwhile

@@ -16,6 +16,11 @@ export interface Names {
   readonly remote: SOCKADDR;
 }
 
+/** The names alone. */
+export function namesOf({ local, remote }: Names): Names {
+  return { local, remote };
+}
+
 /** The message with the names in it; as it was where it is none of those. */
 export function addNames(message: unknown, { local, remote }: Names): unknown {
   if (typeof message !== 'string' || !message.startsWith(BEGINS)) return message;
@@ -30,7 +35,9 @@ export function addNames(message: unknown, { local, remote }: Names): unknown {
 
 /** The names in what has come on a channel; null: there are none. */
 export function findNames(bytes: Uint8Array): Names | null {
-  const found = PATTERN.exec(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1'));
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (!text.includes(KEY)) return null;
+  const found = PATTERN.exec(text.toString('latin1'));
   if (found === null) return null;
   try {
     const list = JSON.parse(found[1]) as unknown[];

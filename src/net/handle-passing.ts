@@ -2,15 +2,17 @@
  * Handing a SAN socket to another process or thread. Native code would take the handle for libuv's and crash the
  * process, so the ways there are watched.
  *
- * `send(message, socket)` sends one end of a relay (handle-relay.ts). With `keepOpen`, and while a write is under way,
- * it fails as a system call fails, with ENOTSUP: by its callback or the 'error' event; Node then closes the socket, as
- * always when a handle could not be sent. So does a socket as a child's stdio, by an exception of `spawn`. `postMessage`
- * (Node 24) throws ERR_WORKER_HANDLE_NOT_TRANSFERABLE, as for every socket that cannot move.
+ * `send(message, socket)` sends one end of a relay (handle-relay.ts). With `keepOpen`, or as a child's stdio, this process
+ * keeps that end as well (handle-shared.ts). While a native consumer writes (TLS on top of the socket), it fails as a
+ * system call fails, with ENOTSUP: by its callback or the 'error' event; Node then closes the socket, as always when a
+ * handle could not be sent; or by an exception of `spawn`. `postMessage` (Node 24) throws
+ * ERR_WORKER_HANDLE_NOT_TRANSFERABLE, as for every socket that cannot move.
  */
 import { Socket } from 'node:net';
 import { addNames } from './handle-names.js';
 import { Relay, type RelayTools } from './handle-relay.js';
 import { HybridHandle } from './handle.js';
+import type { TcpHandle } from './node-shapes.js';
 import { kAsync, kWriteError, kWritten, state, uvCode } from './handle-base.js';
 import type { PatchSet } from './patch.js';
 import { PIPE_WRITES } from './requirements.js';
@@ -31,7 +33,7 @@ export function guardHandlePassing(patches: PatchSet, tools: RelayTools): void {
     patches.method<Native>(Pipe.prototype, name, (original) => guardWrite(original, tools, sent));
   }
   patches.method<Native>(Pipe.prototype, 'close', (original) => releaseOnClose(original, sent));
-  patches.method<Native>(Process.prototype, 'spawn', guardSpawn);
+  patches.method<Native>(Process.prototype, 'spawn', (original) => guardSpawn(original, tools));
   const symbols = Object.getOwnPropertySymbols(Socket.prototype);
   const transferList = symbols.find((key) => key.description === 'messaging_transfer_list_symbol');
   if (transferList !== undefined) patches.method<Native>(Socket.prototype, transferList, guardTransfer);
@@ -41,24 +43,41 @@ function guardWrite(original: Native, tools: RelayTools, sent: Sent): Native {
   return function write(this: object, ...args) {
     const handle = args[HANDLE_ARGUMENT];
     if (!(handle instanceof HybridHandle)) return original.apply(this, args);
+    if (handle.shared !== null) return writeShared(original, this, args, handle, handle.shared);
     // Node sends a handle again that did not reach the receiver: the same end of the same relay.
     const known = handle.relay;
-    const relay = known ?? (handle.canMove ? Relay.open(tools, handle.connection) : null);
+    const relay = known ?? openRelay(tools, handle);
     if (relay === null) return refuse();
     args[HANDLE_ARGUMENT] = relay.travelling;
-    if (relay.isOffered) args[DATA_ARGUMENT] = addNames(args[DATA_ARGUMENT], handle.connection);
+    if (relay.isShared || relay.isOffered) args[DATA_ARGUMENT] = addNames(args[DATA_ARGUMENT], handle.connection);
     const result = original.apply(this, args);
     if (known !== null) return result;
-    if (isSent(result)) {
+    if (!isSent(result)) {
+      relay.abort();
+    } else if (relay.isShared) {
+      handle.share(relay, false);
+    } else {
       handle.moveOut(relay);
       const relays = sent.get(this) ?? new Set();
       sent.set(this, relays);
       relay.join(relays);
-    } else {
-      relay.abort();
     }
     return result;
   };
+}
+
+/** Null: not possible now. */
+function openRelay(tools: RelayTools, handle: HybridHandle): Relay | null {
+  if (handle.isKept) return handle.canShare ? Relay.open(tools, handle.connection, 'share') : null;
+  return handle.canMove ? Relay.open(tools, handle.connection, 'move') : null;
+}
+
+/** One process more gets what several have. Who sends without keeping reads no more; Node closes its handle. */
+function writeShared(original: Native, pipe: object, args: unknown[], handle: HybridHandle, tcp: TcpHandle): unknown {
+  args[HANDLE_ARGUMENT] = tcp;
+  args[DATA_ARGUMENT] = addNames(args[DATA_ARGUMENT], handle.connection);
+  if (!handle.isKept) handle.readStop();
+  return original.apply(pipe, args);
 }
 
 /** Node forgets a handle whose receiver dies before it has answered. */
@@ -84,14 +103,40 @@ function isSent(result: unknown): boolean {
 }
 
 /** Until Node 22 the arguments are one object with `stdio`; since 24 `stdio` is among them. */
-function guardSpawn(original: Native): Native {
+function guardSpawn(original: Native, tools: RelayTools): Native {
   return function spawn(this: object, ...args) {
-    const passed = args.some((argument) => {
-      const stdio = Array.isArray(argument) ? argument : (argument as { stdio?: unknown } | undefined)?.stdio;
-      return Array.isArray(stdio) && stdio.some(isHybridEntry);
+    const passed = new Map<HybridHandle, Relay | null>();
+    const real = args.map((argument) => {
+      if (Array.isArray(argument)) return withRelays(argument, tools, passed);
+      const stdio = (argument as { stdio?: unknown } | null | undefined)?.stdio;
+      return Array.isArray(stdio) ? { ...(argument as object), stdio: withRelays(stdio, tools, passed) } : argument;
     });
-    return passed ? uvCode('UV_ENOTSUP') : original.apply(this, args);
+    if (passed.size === 0) return original.apply(this, args);
+    const possible = [...passed].every(([handle, relay]) => relay !== null || handle.shared !== null);
+    const result = possible ? original.apply(this, real) : uvCode('UV_ENOTSUP');
+    for (const [handle, relay] of passed) {
+      if (result === 0) {
+        if (relay !== null) handle.share(relay, true);
+      } else {
+        relay?.abort();
+      }
+    }
+    return result;
   };
+}
+
+/** The child's descriptors, with an end of a relay for each SAN socket among them. */
+function withRelays(stdio: unknown[], tools: RelayTools, passed: Map<HybridHandle, Relay | null>): unknown[] {
+  return stdio.map((entry) => {
+    const handle = typeof entry === 'object' ? (entry as { handle?: unknown } | null)?.handle : undefined;
+    if (!(handle instanceof HybridHandle)) return entry;
+    let relay = passed.get(handle) ?? null;
+    if (relay === null && handle.shared === null && handle.canShare) {
+      relay = Relay.open(tools, handle.connection, 'share');
+    }
+    passed.set(handle, relay);
+    return { ...(entry as object), handle: handle.shared ?? relay?.travelling };
+  });
 }
 
 function guardTransfer(original: Native): Native {
@@ -100,8 +145,4 @@ function guardTransfer(original: Native): Native {
     if (this._handle instanceof HybridHandle) return original.call({ _handle: null });
     return original.apply(this, args);
   };
-}
-
-function isHybridEntry(entry: unknown): boolean {
-  return typeof entry === 'object' && (entry as { handle?: unknown } | null)?.handle instanceof HybridHandle;
 }

@@ -25,6 +25,11 @@ export interface RelayTools {
   readonly port: SwitchPort;
 }
 
+/** 'move': the receiver gets the connection, itself if it can. 'share': this process keeps the travelling end as well. */
+export type RelayUse = 'move' | 'share';
+
+type Offer = NonNullable<ReturnType<NonNullable<SwitchPort['handOver']>>>;
+
 /** A TCP connection whose far end is to travel. */
 export class Relay implements HandOverEvents {
   /** The end that travels. */
@@ -40,15 +45,19 @@ export class Relay implements HandOverEvents {
   /** The relays of the channel that this one was sent on. */
   #company: Set<Relay> | null = null;
   /** The offer of the connection itself to the receiver's switch; null: there is none, or none any more. */
-  #offer: { close(): void } | null;
+  #offer: Offer | null;
   #claimed = false;
   /** The TCP connection was reset before it could be used. */
   #broken = false;
   /** It is this process that copies. */
   #copying = false;
+  /** The travelling end belongs to the program's socket here, which closes it. */
+  readonly #shared: boolean;
+  /** The peer has ended already, and the program here knows. */
+  #ended = false;
 
   /** Opens the connection; null where the kernel refuses. The connect itself needs no waiting: the backlog takes it. */
-  static open(tools: RelayTools, connection: SanConnection): Relay | null {
+  static open(tools: RelayTools, connection: SanConnection, use: RelayUse): Relay | null {
     const { TCP, tcpServerType, tcpSocketType, TCPConnectWrap } = tools.internals;
     const listener = new TCP(tcpServerType);
     const travelling = new TCP(tcpSocketType);
@@ -62,7 +71,9 @@ export class Relay implements HandOverEvents {
       listener.getsockname(name) ||
       tools.connect.call(travelling, request, LOOPBACK, name.port ?? 0) ||
       travelling.getsockname(own);
-    if (failed === 0) return new Relay(listener, travelling, own, tools.port, connection);
+    const offer =
+      use === 'move' ? (relay: Relay) => tools.port.handOver?.(connection, travelling, relay) ?? null : null;
+    if (failed === 0) return new Relay(listener, travelling, own, offer);
     listener.close();
     travelling.close();
     return null;
@@ -72,8 +83,7 @@ export class Relay implements HandOverEvents {
     listener: TcpHandle,
     travelling: TcpHandle,
     address: NodeAddress,
-    port: SwitchPort,
-    connection: SanConnection,
+    offer: ((relay: Relay) => Offer | null) | null,
   ) {
     this.#listener = listener;
     this.#address = address;
@@ -81,7 +91,8 @@ export class Relay implements HandOverEvents {
     listener.onconnection = (status: number, accepted?: TcpHandle): void => {
       if (status === 0 && accepted !== undefined) this.#identify(accepted);
     };
-    this.#offer = port.handOver?.(connection, travelling, this) ?? null;
+    this.#shared = offer === null;
+    this.#offer = offer?.(this) ?? null;
     this.#copying = this.#offer === null;
   }
 
@@ -90,15 +101,30 @@ export class Relay implements HandOverEvents {
     return this.#offer !== null;
   }
 
+  /** The SAN end, once it is the relay's. */
+  get inner(): Socket | null {
+    return this.#inner;
+  }
+
+  /** Whether this process keeps the travelling end. */
+  get isShared(): boolean {
+    return this.#shared;
+  }
+
   /** It could not be sent after all. */
   abort(): void {
     this.#endOffer();
     this.#listener.close();
-    this.release();
+    if (this.#shared) this.travelling.close();
+    else this.release();
   }
 
-  /** It is sent: the connection is the relay's from now on. `handle` has taken the session over. */
-  take(handle: HybridHandle): void {
+  /**
+   * It is sent: the connection is the relay's from now on. `handle` has taken the session over. `ended`: what the peer sent
+   * has been read to its end, which the session tells only once.
+   */
+  take(handle: HybridHandle, ended: boolean): void {
+    this.#ended = ended;
     const inner = new Socket({ handle, allowHalfOpen: true, manualStart: true } as object);
     this.#inner = inner;
     this.#handle = handle;
@@ -114,7 +140,7 @@ export class Relay implements HandOverEvents {
     if (this.#released) return;
     this.#released = true;
     this.#company?.delete(this);
-    this.travelling.close();
+    if (!this.#shared) this.travelling.close();
     if (this.#offer !== null) setImmediate(decideSoon, this);
   }
 
@@ -144,6 +170,7 @@ export class Relay implements HandOverEvents {
     // Not an end of stream, whatever the other process makes of it.
     this.#outer?.reset();
     this.#handle?.onWritten(0);
+    this.#handle?.onShutdown(0);
     this.#inner?.destroy();
   }
 
@@ -197,6 +224,7 @@ export class Relay implements HandOverEvents {
     outer.setNoDelay(true);
     couple(inner, outer);
     couple(outer, inner);
+    if (this.#ended) outer.end();
   }
 }
 

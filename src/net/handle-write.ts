@@ -59,6 +59,8 @@ export abstract class WritingHandle extends BaseHandle {
   private reports: Finished[] | null = null;
   private shutting: ShutdownOperation | null = null;
   private shutdownDue = false;
+  /** The program has ended its side. */
+  protected shutAsked = false;
   /** A native consumer is being told that a write is over. */
   private completing = false;
 
@@ -72,16 +74,18 @@ export abstract class WritingHandle extends BaseHandle {
     return this.writing !== null || this.shutting !== null;
   }
 
-  /** Whether what is under way can go on under another handle: not a shutdown, nor the writes of a native consumer. */
+  /** Whether what is under way can go on under another handle: not what a native consumer has asked for. */
   protected get canMoveWrites(): boolean {
-    if (this.shutting !== null || (this.waiting !== null && this.waiting.length > 0)) return false;
-    return this.writing?.resource !== null;
+    if (this.shutdownDue || (this.waiting !== null && this.waiting.length > 0)) return false;
+    return this.writing?.resource !== null && this.shutting?.resource !== null;
   }
 
-  /** `next` tells the requester of the write that is under way, when it is over. */
-  protected moveWrites(next: WritingHandle): void {
+  /** `next` tells the requester of what is under way, when it is over. */
+  protected moveRequests(next: WritingHandle): void {
     next.writing = this.writing;
     this.writing = null;
+    next.shutting = this.shutting;
+    this.shutting = null;
     this.updateHold();
     next.updateHold();
   }
@@ -344,6 +348,7 @@ export abstract class WritingHandle extends BaseHandle {
   protected beginShutdown(operation: ShutdownOperation): number {
     if (this.closed || this.shutting !== null) return uvCode('UV_ENOTCONN');
     this.shutting = operation;
+    this.shutAsked = true;
     this.updateHold();
     if (this.waiting === null || this.waiting.length === 0) this.session.shutdown();
     else this.shutdownDue = true;

@@ -9,8 +9,10 @@ import { fillNodeAddress } from './address.js';
 import { newHandleResource } from './async-context.js';
 import { enter } from './callback.js';
 import { handleEnvironment, uvCode } from './handle-base.js';
+import { namesOf } from './handle-names.js';
 import { ReadingHandle } from './handle-read.js';
 import type { Relay } from './handle-relay.js';
+import { sharedSession } from './handle-shared.js';
 import type { NodeAddress, TcpHandle } from './node-shapes.js';
 import type { SanConnection } from './port.js';
 
@@ -103,21 +105,53 @@ export class HybridHandle extends ReadingHandle implements SessionUser {
 
   /** Whether the connection can go to another handle: its socket has let go of it, and nothing is under way. */
   get canMove(): boolean {
-    if (this.closed || this.relay !== null || !this.listed || this.hasUnread || !this.canMoveWrites) return false;
-    return this.ownerSocket?._handle !== this;
+    if (this.closed || this.relay !== null || this.hasUnread || !this.canMoveWrites) return false;
+    return !this.isKept;
+  }
+
+  /** Whether other processes can have the connection as well: nothing is under way that only this handle could end. */
+  get canShare(): boolean {
+    return !this.closed && this.relay === null && this.canMoveWrites;
+  }
+
+  /** Whether the program here goes on with its socket when it sends it. */
+  get isKept(): boolean {
+    return this.ownerSocket?._handle === this;
   }
 
   /** Where the connection has gone; null: it is still here. */
   relay: Relay | null = null;
+  /** The socket that other processes have too, and through which this one goes from then on; null: there is none. */
+  shared: TcpHandle | null = null;
 
   /** Gives the connection to a new handle, which `relay` takes. This one is a shell from now on. */
   moveOut(relay: Relay): void {
     this.readStop();
     this.relay = relay;
     if (this.listed) handleEnvironment().onClosed(this);
-    const next = new HybridHandle(this.connection, this.tcp, newHandleResource());
-    this.moveWrites(next);
-    relay.take(next);
+    this.giveTo(relay);
+  }
+
+  /**
+   * `relay` takes the connection, and this handle goes on with the travelling end, as whoever has received it: the kernel
+   * decides who reads what, and when the last has closed it. `asStdio`: see handle-shared.ts.
+   */
+  share(relay: Relay, asStdio: boolean): void {
+    const { flowing, connection } = this;
+    if (flowing) this.session.stopReading();
+    if (this.listed) handleEnvironment().onClosed(this);
+    this.giveTo(relay);
+    this.tcp = null;
+    this.shared = relay.travelling;
+    const session = sharedSession(relay.travelling, { shut: this.shutAsked, writer: asStdio ? relay.inner : null });
+    this.adopt({ ...namesOf(connection), session, provider: '', peer: null, toSelf: false, id: 0 }, false);
+    if (flowing) session.startReading();
+  }
+
+  private giveTo(relay: Relay): void {
+    const next = new HybridHandle(this.connection, this.tcp, newHandleResource(), this.listed);
+    this.moveRequests(next);
+    relay.take(next, this.endSeen);
   }
 
   private closeShell(relay: Relay, callback: CloseCallback): void {

@@ -42,6 +42,8 @@ export interface TcpHandle {
   listen(backlog: number): UvResult;
   connect(req: ConnectReq, address: string, port: number): UvResult;
   connect6(req: ConnectReq, address: string, port: number): UvResult;
+  readStart(): UvResult;
+  readStop(): UvResult;
   getsockname(out: NodeAddress): UvResult;
   getpeername(out: NodeAddress): UvResult;
   close(callback?: (() => void) | null): void;

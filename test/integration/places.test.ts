@@ -163,6 +163,25 @@ describe('several processes behind one port', { concurrency: 2 }, () => {
   });
 });
 
+describe('connections that several processes have (DUP-1, DUP-4)', () => {
+  const pair: Pair = { server: 'keep-open-server.mjs', client: 'keep-open-client.mjs' };
+  for (const plainChild of [false, true]) {
+    test(plainChild ? 'children without the switch' : 'children with the switch', async (t) => {
+      const own = { ...pair, serverParameters: { plainChild } };
+      const baseline = await runPair(own, 'off');
+      await t.test('on the SAN', { skip }, async () => {
+        const { client, server, logs } = await runPair(own, 'require');
+        assertSameRun(logs, baseline.logs);
+        assertSan(client.routes, 'client');
+        assertSan(server.routes, 'server');
+      });
+      await t.test('with the switch in the server', { skip }, async () => {
+        assertSameRun((await runPair(own, 'require', 'off')).logs, baseline.logs);
+      });
+    });
+  }
+});
+
 describe('plain and SAN clients on one listener', () => {
   test('at the same time (SW-2, TC-4, TC-5)', { skip }, async () => {
     const server = new Program('net-echo-server.mjs', { switching: 'require' });

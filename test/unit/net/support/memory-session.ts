@@ -76,6 +76,8 @@ export class MemorySession implements SanSession {
   }
 
   shutdown(): void {
+    // By whoever had the connection before; so it is in a session.
+    if (this.#finSent) setImmediate(() => this.user?.onShutdown(0));
     this.#finWanted = true;
     this.#sendFin();
   }
