@@ -2,6 +2,7 @@
  * The receiving half of a session: takes messages off the wire at once (SESS-14), checks them, and keeps what the
  * program does not want yet, never more than the window. Small messages of one run are gathered into one delivery.
  */
+import { copy } from './copy.js';
 import type { Counts } from './counts.js';
 import { OWN_MEMORY_BYTES, ownMemory, SLAB_BYTES, slabOffset, slabTake, slabWithRoom } from './slab.js';
 import { IncomingTransfer } from './transfer/incoming.js';
@@ -160,15 +161,4 @@ export class ReceiveSide {
     this.#queue = [];
     this.#gathered = null;
   }
-}
-
-/** Up to this many bytes a loop beats making a view, by far in code that has not run for a while. */
-const COPY_LOOP_BYTES_MAX = 64;
-
-function copy(from: Uint8Array, offset: number, length: number, to: Uint8Array, at: number): void {
-  if (length <= COPY_LOOP_BYTES_MAX) {
-    for (let i = 0; i < length; i++) to[at + i] = from[offset + i];
-    return;
-  }
-  to.set(from.subarray(offset, offset + length), at);
 }

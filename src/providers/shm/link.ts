@@ -34,7 +34,7 @@ export const SEND_GONE = 2;
 /** Messages taken in one run at most, so that a peer that never stops cannot keep the loop. */
 const RUN_MESSAGES_MAX = 8192;
 /** Up to this many bytes a loop beats the call. */
-const COPY_LOOP_BYTES_MAX = 64;
+const COPY_LOOP_BYTES_MAX = 16;
 
 /** What a link needs of the provider. */
 export interface LinkHost {
@@ -173,7 +173,8 @@ export class Link {
     for (let i = 0; i < count; i++) {
       const { buf, len } = buffers[i];
       if (len <= COPY_LOOP_BYTES_MAX) for (let j = 0; j < len; j++) memory[at + j] = buf[j];
-      else memory.set(buf.length === len ? buf : buf.subarray(0, len), at);
+      else if (buf.length === len) memory.set(buf, at);
+      else memory.set(buf.subarray(0, len), at);
       at += len;
     }
     if (writer.publish()) this.#host.addon.linkBell(this.id);
