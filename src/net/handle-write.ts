@@ -162,16 +162,19 @@ export abstract class WritingHandle extends BaseHandle {
     if (kWriteError >= 0) state[kWriteError] = 0;
     if (this.closed) return uvCode('UV_EBADF');
     if (this.writing !== null) return this.dispatch(req, [bytes], length);
+    this.bytesWritten += length;
     const result = this.session.write(bytes);
     if (result < 0) return this.writeError(-result);
-    this.bytesWritten += length;
     return result === WRITE_DONE ? 0 : this.pend(req, [bytes], length);
   }
 
   private writeText(req: WriteReq | null, text: string, encoding: BufferEncoding): number | WriteReq {
     if (encodedBytesMax(text, encoding) > SCRATCH_BYTES) return this.writeOne(req, Buffer.from(text, encoding));
     const length = useScratch().write(text, 0, encoding);
-    return this.writeScratch(req, length);
+    const result = this.writeScratch(req, length);
+    // As Node has it: what could not be written counts as written, unless it is a short string.
+    if (typeof result === 'number' && result < 0 && !this.closed) this.bytesWritten -= length;
+    return result;
   }
 
   private writeGathered(req: WriteReq | null, chunks: readonly unknown[], step: number): number | WriteReq {
@@ -201,13 +204,10 @@ export abstract class WritingHandle extends BaseHandle {
     state[kAsync] = 0;
     if (kWriteError >= 0) state[kWriteError] = 0;
     if (this.closed) return uvCode('UV_EBADF');
-    if (this.writing !== null) {
-      this.bytesWritten += bytes;
-      return this.pend(req, list, bytes);
-    }
+    this.bytesWritten += bytes;
+    if (this.writing !== null) return this.pend(req, list, bytes);
     const result = this.session.writev(list, bytes);
     if (result < 0) return this.writeError(-result);
-    this.bytesWritten += bytes;
     return result === WRITE_DONE ? 0 : this.pend(req, list, bytes);
   }
 

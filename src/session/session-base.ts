@@ -1,4 +1,5 @@
 /** What the parts of a session share: its halves, its state, and how it ends up in a later callback. */
+import { WSAECONNRESET } from '../spi/index.js';
 import { Counts } from './counts.js';
 import type { Offer } from './negotiate.js';
 import { ReceiveSide } from './receive-side.js';
@@ -35,6 +36,8 @@ export abstract class SessionBase implements SendEvents {
   protected error = 0;
   /** The connection took a pending write with it; a reading program hears of that after what came, for it may then stop. */
   protected lostWrite = false;
+  /** What a writer hears of that loss: a reset, or, after the peer's FIN, a broken pipe, of which a reader hears nothing. */
+  protected lossCode = WSAECONNRESET;
   protected exiting = false;
   /** This end made the connection. */
   protected initiator: boolean;

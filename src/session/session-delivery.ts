@@ -1,5 +1,5 @@
 /** What the program is told, in which order: data, the end, a reset, the end of its shutdown, each in a callback of its own. */
-import { WSAECONNRESET } from '../spi/index.js';
+import { WSAESHUTDOWN } from '../spi/index.js';
 import { SessionBase, writeOver } from './session-base.js';
 import { IncomingTransfer } from './transfer/incoming.js';
 import { MESSAGE_URGENT } from './wire.js';
@@ -28,7 +28,12 @@ export abstract class DeliveringSession extends SessionBase {
     this.reading = false;
     if (!this.lostWrite) return;
     this.lostWrite = false;
-    setImmediate(writeOver, this, WSAECONNRESET);
+    setImmediate(writeOver, this, this.lossCode);
+  }
+
+  /** Whether a reader hears of an error where the stream stops, and not of its end. */
+  private get isReset(): boolean {
+    return this.error !== 0 && this.error !== WSAESHUTDOWN;
   }
 
   protected hasDue(): boolean {
@@ -36,7 +41,7 @@ export abstract class DeliveringSession extends SessionBase {
     // A transfer that is being fetched says itself when there is something.
     if (this.receive.hasQueued)
       return !(this.receive.oldest instanceof IncomingTransfer) || this.incoming?.isDue === true;
-    if (this.error !== 0) return !this.errorDelivered;
+    if (this.isReset) return !this.errorDelivered;
     return this.receive.finReceived && !this.endDelivered;
   }
 
@@ -62,8 +67,8 @@ export abstract class DeliveringSession extends SessionBase {
       else this.deliver(oldest.memory, oldest.start, oldest.end);
     } else if (this.lostWrite) {
       this.lostWrite = false;
-      this.user.onWritten(WSAECONNRESET);
-    } else if (this.error !== 0) this.deliverError();
+      this.user.onWritten(this.lossCode);
+    } else if (this.isReset) this.deliverError();
     else if (this.receive.finReceived) this.deliverEnd();
     if (this.wantsMore()) this.schedule();
   }

@@ -1,5 +1,5 @@
 /** How a session ends: close, reset, loss of the peer, exit of the process. */
-import { WSAECONNRESET } from '../spi/index.js';
+import { WSAECONNRESET, WSAESHUTDOWN } from '../spi/index.js';
 import { writeOver } from './session-base.js';
 import { UrgentSession } from './session-urgent.js';
 
@@ -98,7 +98,7 @@ export abstract class EndingSession extends UrgentSession {
   }
 
   onDisconnect(error: number): void {
-    if (this.phase === 'closed') return;
+    if (this.phase === 'closed' || this.gone) return;
     this.gone = true;
     const suspended = this.endSuspension();
     if (this.phase !== 'established' || this.userClosed) {
@@ -111,15 +111,18 @@ export abstract class EndingSession extends UrgentSession {
     const orderly = this.receive.finReceived && this.send.finSent;
     // A peer that died with everything read is what TCP shows as its FIN; with anything unread, as a reset. A provider
     // that closed (error 0) before both FINs was told to abort.
-    if (suspended || (!orderly && (!allRead || (error === 0 && !this.receive.finReceived)))) this.error = WSAECONNRESET;
-    this.receive.finReceived = true;
+    const lost = suspended || (!orderly && (!allRead || error === 0));
     const shutting = this.send.finWanted && !this.send.finSent;
     this.send.drop();
     this.send.outgoing?.drop();
-    this.cutTransfers();
+    const torn = this.cutTransfers();
+    // As the kernel has it: after the peer's FIN all that was to be read has come, and a reset is a broken pipe to writers.
+    this.lossCode = !torn && !suspended && (this.receive.finReceived || !lost) ? WSAESHUTDOWN : WSAECONNRESET;
+    this.receive.finReceived = true;
+    if (lost) this.error = this.lossCode;
     this.incoming?.end();
     if (unsent && this.reading && this.receive.hasQueued) this.lostWrite = true;
-    else if (unsent) setImmediate(writeOver, this, WSAECONNRESET);
+    else if (unsent) setImmediate(writeOver, this, this.lossCode);
     if (shutting) this.endShutdown(this.error);
     if (this.reading && this.hasDue()) this.schedule();
   }

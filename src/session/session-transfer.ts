@@ -177,10 +177,11 @@ export abstract class TransferringSession extends DeliveringSession implements I
     return null;
   }
 
-  /** The stream ends where the first transfer does that is not complete here. */
-  protected cutTransfers(): void {
+  /** The stream ends where the first transfer does that is not complete here. False: all are. */
+  protected cutTransfers(): boolean {
     const transfer = this.incoming?.cut() ?? null;
     if (transfer !== null) this.receive.cutAfter(transfer);
+    return transfer !== null;
   }
 
   // ---------------------------------------------------------------- what the two halves report

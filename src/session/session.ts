@@ -4,7 +4,7 @@
  * (session-base.ts), what the program is told (session-delivery.ts), large transfers (session-transfer.ts), the ends
  * (session-end.ts), and here establishment, writing, and what the provider says.
  */
-import { type MessageReceiver, RUN_BEFORE, RUN_CONTINUE, RUN_STOP, WSAECONNRESET, WSAESHUTDOWN } from '../spi/index.js';
+import { type MessageReceiver, RUN_BEFORE, RUN_CONTINUE, RUN_STOP, WSAESHUTDOWN } from '../spi/index.js';
 import type { Offer } from './negotiate.js';
 import { PAYLOAD_BYTES_MAX } from './send-side.js';
 import { failure, writeOver } from './session-base.js';
@@ -103,7 +103,7 @@ export class Session extends SuspendableSession implements MessageReceiver {
     this.bytesWritten += bytes;
     if (!this.gone) return 0;
     // As on TCP: the first write after the peer has gone is taken, and answered by a reset.
-    this.error = WSAECONNRESET;
+    this.error = this.lossCode;
     this.schedule();
     return WRITE_DONE;
   }

@@ -159,8 +159,23 @@ describe('the end (CLOSE-12, CLOSE-13)', () => {
     assert.deepEqual(a.user.log, ['end']);
     assert.equal(a.session.write(bytes(1)), WRITE_DONE);
     await settle(a, b);
-    assert.deepEqual(a.user.log, ['end', `reset ${WSAECONNRESET}`]);
+    assert.deepEqual(a.user.log, ['end'], 'nothing is read after the end');
+    assert.equal(a.session.write(bytes(1)), -WSAESHUTDOWN, 'the pipe is broken');
     assert.deepEqual([a.over, b.over], [0, 1]);
+  });
+
+  it('tells a reader of the FIN that came before the connection was reset, and not of the reset', async () => {
+    const [a, b] = pair();
+    a.session.confirm();
+    await settle(a, b);
+    b.session.shutdown();
+    await settle(a, b);
+    b.session.reset();
+    await settle(a, b);
+    assert.equal(a.session.write(bytes(1)), -WSAESHUTDOWN);
+    a.session.startReading();
+    await settle(a, b);
+    assert.deepEqual(a.user.log, ['end']);
   });
 
   it('takes a peer that died with everything read for its FIN, and with anything unread for a reset (GAP-3)', async () => {

@@ -1,0 +1,84 @@
+/**
+ * Runs programs on TCP and on the SAN, with the two sides in processes of their own and in one, and says where the outcomes
+ * differ (D1). A program whose plain run does not even agree with itself says nothing, and is counted apart.
+ */
+import { type Arrangement, Host, type Sabotage } from './host.js';
+import { difference, type Outcome, run, strays } from './outcome.js';
+import type { SocketProgram } from './program.js';
+
+export const ARRANGEMENTS: readonly Arrangement[] = ['apart', 'together'];
+
+export type Verdict = 'clean' | 'differs' | 'undetermined';
+
+export interface Judgement {
+  readonly verdict: Verdict;
+  readonly arrangement: Arrangement;
+  /** Where they differ, in lines to be read. */
+  readonly report: readonly string[];
+  readonly plain: Outcome;
+  readonly switched: Outcome;
+}
+
+/** Plain runs that must agree with each other before a difference counts. */
+const PLAIN_RUNS = 4;
+/** Switched runs of which each must differ. */
+const SWITCHED_RUNS = 2;
+
+/** Four sets of long-lived runners. */
+export class Laboratory {
+  readonly #hosts = new Map<string, Host>();
+
+  /** `sabotage`: of the switched runners, to show that it is found. */
+  constructor(readonly sabotage?: Sabotage) {}
+
+  #host(arrangement: Arrangement, switched: boolean): Host {
+    const key = `${arrangement} ${switched}`;
+    let host = this.#hosts.get(key);
+    if (host === undefined) {
+      const spoil = switched && this.sabotage !== undefined ? { sabotage: this.sabotage } : {};
+      host = new Host({ arrangement, switched, ...spoil });
+      this.#hosts.set(key, host);
+    }
+    return host;
+  }
+
+  async #run(arrangement: Arrangement, switched: boolean, program: SocketProgram): Promise<Outcome> {
+    try {
+      return await run(this.#host(arrangement, switched), program);
+    } catch (error) {
+      // A runner has died: the next program gets a new one.
+      this.#host(arrangement, switched).close();
+      this.#hosts.delete(`${arrangement} ${switched}`);
+      const lines = [`the run failed: ${String(error)}`];
+      return { tracks: new Map([['runner', lines]]), routes: { client: [], server: [] } };
+    }
+  }
+
+  async judge(program: SocketProgram, arrangement: Arrangement): Promise<Judgement> {
+    const [plain, switched] = await Promise.all([
+      this.#run(arrangement, false, program),
+      this.#run(arrangement, true, program),
+    ]);
+    const judgement = { arrangement, plain, switched };
+    const report = [...difference(plain, switched), ...strays(switched)];
+    if (report.length === 0) return { ...judgement, verdict: 'clean', report };
+    for (let i = 1; i < PLAIN_RUNS; i++) {
+      const own = difference(plain, await this.#run(arrangement, false, program));
+      if (own.length > 0) return { ...judgement, verdict: 'undetermined', report: own };
+    }
+    for (let i = 1; i < SWITCHED_RUNS; i++) {
+      const again = await this.#run(arrangement, true, program);
+      if (difference(plain, again).length + strays(again).length === 0) report.push('(not each time)');
+    }
+    return { ...judgement, verdict: 'differs', report };
+  }
+
+  /** What runners have said on stderr. */
+  get complaints(): string {
+    return [...this.#hosts.values()].map((host) => host.complaints).join('');
+  }
+
+  close(): void {
+    for (const host of this.#hosts.values()) host.close();
+  }
+}
