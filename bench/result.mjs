@@ -143,6 +143,15 @@ export function notes(rows, floors) {
     if (nagle.length > 0) {
       lines.push(`${row.name}, tcp without TCP_NODELAY (Node's default): ${number(median(nagle))} ${row.unit}`);
     }
+    if (row.name === 'beside-bulk') {
+      const of = ([adapter, runs]) =>
+        `${adapter} ${number(median(runs.map((run) => run.bulkBytesPerSecond / 1e9)))} GB/s`;
+      const p50 = ([adapter, runs]) => `${adapter} ${number(median(runs.map((run) => run.latency.p50)))} µs`;
+      const all = Object.entries(row.runs);
+      lines.push(
+        `${row.name}, the transfer meanwhile: ${all.map(of).join(', ')}; p50 of the small one: ${all.map(p50).join(', ')}`,
+      );
+    }
     if (row.name === 'connect') {
       const of = (adapter) => (row.runs[adapter] ?? []).map((run) => run.concurrency16.perSecond);
       const parts = ['tcp', 'unix', 'san'].filter((adapter) => of(adapter).length > 0);

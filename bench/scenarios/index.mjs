@@ -28,10 +28,12 @@
  * @property {number} [resolution] values below it are taken for it when ratios are made
  * @property {(params: any, names: string[]) => Promise<Record<string, any>>} [orchestrate] runs all adapters of a run
  */
+import { beside } from './beside.mjs';
 import { connect } from './connect.mjs';
 import { crowd } from './crowd.mjs';
 import { fallbackConnect } from './fallback-connect.mjs';
 import { http } from './http.mjs';
+import { http2 } from './http2.mjs';
 import { idle } from './idle.mjs';
 import { pingpong } from './pingpong.mjs';
 import { stream } from './stream.mjs';
@@ -44,9 +46,11 @@ export const SCENARIOS = [
   stream(1024),
   stream(65_536),
   stream(1_048_576),
+  beside,
   connect,
   http(1),
   http(64),
+  http2(16),
   fallbackConnect,
   wake,
   idle,
