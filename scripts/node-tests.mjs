@@ -7,6 +7,8 @@
 //   --retries N    how often a difference is tried again, both ways, before it counts
 //   --list FILE    only the tests named in FILE, one a line (test/node-suite/ci.txt is what CI runs)
 //   --json FILE    write what became of each test
+//   --faults SEED  connections within a process on a loopback provider with delays and refusals by this seed, in place of shm
+//                  (test/node-suite/faulty-loopback.mjs); what may differ then is in test/node-suite/explained-faults.json
 //   --lenient      where the source cannot be had, say so and succeed: for CI, which must not depend on a mirror
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -39,6 +41,7 @@ const { values } = parseArgs({
     retries: { type: 'string', default: '2' },
     list: { type: 'string', default: '' },
     json: { type: 'string', default: '' },
+    faults: { type: 'string', default: '' },
     lenient: { type: 'boolean', default: false },
   },
 });
@@ -63,11 +66,19 @@ if (!existsSync(path.join(tests, 'common'))) {
   process.exit(2);
 }
 /** Tests that may differ, and why. @type {Record<string, { versions?: number[], why: string }>} */
-const explained = JSON.parse(readFileSync(`${root}test/node-suite/explained.json`, 'utf8'));
+const explained = {
+  ...readExplained('explained.json'),
+  ...(values.faults === '' ? {} : readExplained('explained-faults.json')),
+};
 const major = Number(readVersion(path.join(tree, 'src/node_version.h')));
 const scratch = mkdtempSync(path.join(tmpdir(), 'node-tests-'));
 const retries = Number(values.retries);
 let serial = 0;
+
+/** @param {string} file */
+function readExplained(file) {
+  return JSON.parse(readFileSync(`${root}test/node-suite/${file}`, 'utf8'));
+}
 
 /** @param {string} header */
 function readVersion(header) {
@@ -106,6 +117,13 @@ function directive(source, what) {
   return words;
 }
 
+/** A connect that is lost on purpose must not take as long as a listener may under load. @param {string} seed */
+const faultyLoopback = (seed) => ({
+  SOCKETS_DIRECT_PROVIDERS: `${root}test/node-suite/faulty-loopback.mjs`,
+  SOCKETS_DIRECT_CONNECT_TIMEOUT_MILLISECONDS: '500',
+  LOOPBACK_SEED: seed,
+});
+
 /** @param {string} name @param {boolean} switched @returns {Promise<Run>} */
 function run(name, switched) {
   const file = path.join(tests, name);
@@ -122,6 +140,7 @@ function run(name, switched) {
     TEST_SERIAL_ID: String(number),
     // Under load a listener in the same process is late, and its connection goes to TCP: then nothing would be tested.
     SOCKETS_DIRECT_CONNECT_TIMEOUT_MILLISECONDS: '2000',
+    ...(values.faults === '' || !switched ? {} : faultyLoopback(values.faults)),
     ...Object.fromEntries(directive(source, 'Env').map((word) => word.split('='))),
   };
   return new Promise((resolve) => {

@@ -25,7 +25,10 @@ let offset = 0;
 let length = 0;
 let failure = 0;
 
-/** What a program's `onread` buffer could not take because the program stopped reading. */
+/** What libuv reads at most before it calls back. */
+const NATIVE_BYTES_MAX = 65_536;
+
+/** What a program's `onread` buffer, or a native consumer, could not take because it stopped reading. */
 interface Leftover {
   readonly memory: ArrayBuffer;
   readonly offset: number;
@@ -152,16 +155,38 @@ export abstract class ReadingHandle extends WritingHandle {
       this.deliverToUser(from, at, bytes);
       return;
     }
-    this.bytesRead += bytes;
     if (this.isNativelyRead()) {
-      this.readBuffer(new Uint8Array(from, at, bytes));
-      // The consumer's answers were taken inside that call; it may hear of them now that it has returned.
-      this.flushReports();
+      this.deliverNatively(from, at, bytes);
       return;
     }
+    this.bytesRead += bytes;
     state[kRead] = bytes;
     state[kOffset] = at;
     (this.onread as OnRead).call(this, from);
+  }
+
+  /**
+   * Not more at a time than libuv reads: a consumer that has stopped reading takes the rest of a call all the same, and
+   * HTTP/1, whose parser is paused then, takes it for a violation of the protocol.
+   */
+  private deliverNatively(from: ArrayBuffer, at: number, bytes: number): void {
+    const end = at + bytes;
+    while (at < end && !this.closed) {
+      if (!this.flowing) {
+        this.leftover = { memory: from, offset: at, length: end - at };
+        return;
+      }
+      if (!this.isNativelyRead()) {
+        this.deliver(from, at, end - at);
+        return;
+      }
+      const size = Math.min(NATIVE_BYTES_MAX, end - at);
+      this.bytesRead += size;
+      this.readBuffer(new Uint8Array(from, at, size));
+      // The consumer's answers were taken inside that call; it may hear of them now that it has returned.
+      this.flushReports();
+      at += size;
+    }
   }
 
   private deliverToUser(from: ArrayBuffer, at: number, bytes: number): void {

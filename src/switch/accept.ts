@@ -283,6 +283,7 @@ export class CompanionListener implements ConnectionOwner, IncomingHost {
     if (this.#closed || !this.#listening.request.isEligible()) return 'listener-refused';
     if (typeof offer === 'string') return 'protocol-mismatch';
     if (!this.#host.admits(local)) return 'excluded';
+    if (!this.#listening.isAt(this.#provider, local)) return 'listener-refused';
     if (!this.#listening.request.hasRoom(this.#waiting.size)) return 'listener-busy';
     return this.#waiting.size < this.#backlog || this.#evict() ? null : 'listener-busy';
   }

@@ -3,7 +3,7 @@
  * processes listen on has companions in each (DUP-34). TCP listened
  * first and goes on serving TCP clients; both hand connections to the same program listener (D9).
  */
-import { out, SO_SD_NATIVE_ADDRESS, type SOCKADDR, type SOCKET, SOL_SOCKET } from '../spi/index.js';
+import { AF_INET, AF_INET6, out, SO_SD_NATIVE_ADDRESS, type SOCKADDR, type SOCKET, SOL_SOCKET } from '../spi/index.js';
 import { type AcceptHost, CompanionListener } from './accept.js';
 import { openCompanion } from './companion.js';
 import type { SanConnection } from './connection.js';
@@ -40,6 +40,10 @@ export class Listening {
   #failure: RouteReason;
   /** The number by which the host knows the listening socket; null: not known. */
   #native: number | null = null;
+  /** Providers that have asked the host whom a name means before they come here. */
+  readonly #translated = new WeakSet<SanProvider>();
+  /** The host says that this socket gets IPv4 connections too. Not known, or not so, until it has. */
+  #servesIpv4 = false;
   #closed = false;
 
   constructor(host: AcceptHost, id: number, request: ListenRequest, name: SOCKADDR, reason: RouteReason) {
@@ -62,6 +66,18 @@ export class Listening {
 
   get closed(): boolean {
     return this.#closed;
+  }
+
+  /**
+   * Whether a connection to this name is this listener's. A provider may take one on all addresses for one of both families;
+   * whether it is (IPV6_V6ONLY) is the kernel's to say.
+   */
+  isAt(provider: SanProvider, callee: SOCKADDR): boolean {
+    const native = this.#native;
+    if (callee.sa_family !== AF_INET || this.request.local.sa_family !== AF_INET6) return true;
+    if (native === null || this.#translated.has(provider) || this.#servesIpv4) return true;
+    this.#servesIpv4 = this.#host.base.listenerAt(callee) === native;
+    return this.#servesIpv4;
   }
 
   /** Adds a companion on a provider, unless there is one; the reason goes to {@link reason} if that fails. */
@@ -125,8 +141,10 @@ export class Listening {
     const { procs } = provider;
     const native = this.#host.base.nativeAddress(this.request.tcp);
     this.#native = native;
-    // A provider that translates addresses otherwise does not know this option, and needs none.
-    if (native !== null) procs.lpWSPSetSockOpt(s, SOL_SOCKET, SO_SD_NATIVE_ADDRESS, native, 8, errno);
+    // A provider that translates addresses otherwise does not know this option.
+    if (native !== null && procs.lpWSPSetSockOpt(s, SOL_SOCKET, SO_SD_NATIVE_ADDRESS, native, 8, errno) === 0) {
+      this.#translated.add(provider);
+    }
     return procs.lpWSPListen(s, this.request.backlog, errno) === 0 ? null : reasonFromListen(errno.value);
   }
 }
