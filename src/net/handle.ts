@@ -3,10 +3,10 @@
  * Every member of `TCP.prototype` and its ancestors has its own here; self-test.ts refuses a Node that has one more.
  */
 import type { AsyncResource } from 'node:async_hooks';
-import { inspect, type InspectOptions } from 'node:util';
+import { inspect } from 'node:util';
 import type { SessionUser } from '../session/index.js';
 import { fillNodeAddress } from './address.js';
-import { newHandleResource } from './async-context.js';
+import { copyStores, newHandleResource } from './async-context.js';
 import { enter } from './callback.js';
 import { handleEnvironment, uvCode } from './handle-base.js';
 import { namesOf } from './handle-names.js';
@@ -302,15 +302,18 @@ export class HybridHandle extends ReadingHandle implements SessionUser {
     return undefined;
   }
 
-  /** What `console.log(socket)` shows: a TCP handle, not our inner life. */
-  [inspect.custom](depth: number, options: InspectOptions): unknown {
-    if (depth < 0) return '[TCP]';
+  /**
+   * What `console.log(socket)` shows: a TCP handle, not our inner life. An object, which is then inspected in place of this
+   * one, as a part of the same whole.
+   */
+  [inspect.custom](): unknown {
     const { ownerSymbol, TCP } = handleEnvironment().internals;
     const shape = Object.create(TCP.prototype) as Record<PropertyKey, unknown>;
     shape['reading'] = this.reading;
     shape['onconnection'] = null;
     shape[ownerSymbol] = this[ownerSymbol];
-    return inspect(shape, { ...options, depth: options.depth === null ? null : depth });
+    copyStores(this.resource, shape);
+    return shape;
   }
 }
 

@@ -7,7 +7,7 @@ import { types } from 'node:util';
 import type { SOCKADDR } from '../spi/index.js';
 import type { RouteReason } from '../switch/reasons.js';
 import { boundAddress, sockaddrFromText } from './address.js';
-import { newHandleResource } from './async-context.js';
+import { newHandleResource, resourceLike } from './async-context.js';
 import { enter } from './callback.js';
 import { HybridHandle } from './handle.js';
 import { uvCode, uvFromWsa } from './handle-base.js';
@@ -81,6 +81,8 @@ function refuse(context: ConnectContext, tcp: TcpHandle): RouteReason | null {
   if (context.taken.has(tcp)) return 'tls-client';
   const owner = tcp[context.internals.ownerSymbol] as OwnerSocket | undefined;
   if (owner?._handle !== tcp) return 'handle-unsupported';
+  // Made from a descriptor: `net` reads it already, and would hear before the SAN answers that it is not connected.
+  if (tcp.reading) return 'handle-unsupported';
   // A second connect on the same handle is for libuv to refuse.
   return context.pending.has(tcp) ? 'handle-unsupported' : null;
 }
@@ -141,7 +143,7 @@ export class PendingConnect implements ConnectRequest {
       this.#report(uvCode('UV_ECANCELED'), tcp);
       return;
     }
-    const handle = new HybridHandle(connection, tcp, this.#resource ?? newHandleResource());
+    const handle = new HybridHandle(connection, tcp, resourceLike(tcp, this.#resource ?? newHandleResource()));
     handle[ownerSymbol] = owner;
     handle.onread = tcp.onread;
     carryOver(tcp, handle);
@@ -217,7 +219,11 @@ export class PendingConnect implements ConnectRequest {
   #report(status: number, handle: TcpHandle | HybridHandle): void {
     this.#status = status;
     this.#handle = handle;
-    if (this.#resource !== null) enter(this.#resource, complete, this);
+    const resource = this.#resource;
+    if (resource === null) return;
+    enter(resource, complete, this);
+    // Else it is the handle's from now on.
+    if (!(handle instanceof HybridHandle) || handle.resource !== resource) resource.emitDestroy();
   }
 
   /** The request may have been disarmed meanwhile: `net` takes its callback away when its own time limit is up. */

@@ -34,6 +34,8 @@ export interface WriteReq {
 /** A `TCPWrap` as JavaScript sees it. The symbol key is `owner_symbol`. */
 export interface TcpHandle {
   readonly fd: number;
+  /** Set by `net`, when it has called `readStart`. */
+  readonly reading: boolean;
   onread: unknown;
   onconnection: unknown;
   open(fd: number): UvResult;

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import type { Duplex } from 'node:stream';
 import { pathToFileURL } from 'node:url';
 import type { ProgramLog } from './log.js';
 import { parseRoutes, type Route } from './routes.js';
@@ -33,6 +34,10 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly execArgv?: readonly string[];
   readonly cwd?: string;
+  /** Without the first argument: where Node itself would take it for its own. */
+  readonly bare?: boolean;
+  /** What the program has as descriptors from 3 on: as of `stdio` of spawn. */
+  readonly descriptors?: readonly (number | 'pipe')[];
 }
 
 export interface Finished {
@@ -44,7 +49,7 @@ export interface Finished {
   readonly routes: readonly Route[];
 }
 
-const READY_WITHIN = 15_000;
+const READY_WITHIN = 60_000;
 const FINISHED_WITHIN = 30_000;
 const scratch = mkdtempSync(join(tmpdir(), 'sockets-direct-test-'));
 const running = new Set<ChildProcess>();
@@ -84,7 +89,8 @@ const commandLine = (file: string, options: StartOptions): { args: string[]; env
   // the route must not be a matter of load.
   const patient = options.switching === 'off' ? {} : { SOCKETS_DIRECT_CONNECT_TIMEOUT_MILLISECONDS: '10000' };
   const env = { ...cleanEnvironment(), ...patient, ...options.env };
-  const program = [...(options.execArgv ?? []), file, JSON.stringify(options.parameters ?? {})];
+  const parameters = options.bare === true ? [] : [JSON.stringify(options.parameters ?? {})];
+  const program = [...(options.execArgv ?? []), file, ...parameters];
   switch (options.switching ?? 'off') {
     case 'require':
       return { args: ['-r', registerFile, '-r', probeFile, ...program], env };
@@ -118,7 +124,7 @@ export class Program {
     const { args, env } = commandLine(path, options);
     env['SD_TEST_ROUTES'] = this.#routesFile;
     this.#child = spawn(nodeBinary, args, {
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', ...(options.descriptors ?? [])],
       env,
       cwd: options.cwd ?? root,
       detached: true,
@@ -175,6 +181,11 @@ export class Program {
       }
       await Promise.race([this.#exit, new Promise((done) => setTimeout(done, 5))]);
     }
+  }
+
+  /** The other end of a descriptor that was given as 'pipe'. */
+  descriptor(fd: number): Duplex {
+    return this.#child.stdio[fd] as Duplex;
   }
 
   /** To the program alone, as `kill` does. */
