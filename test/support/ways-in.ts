@@ -35,6 +35,9 @@ interface Run {
   readonly ports: Readonly<Record<string, number>>;
 }
 
+/** Milliseconds; a machine may be busy. */
+const WITHIN = 100_000;
+
 const runOnce = async (way: WaysIn, switched: boolean): Promise<Run> => {
   const switching = switched ? (way.switching ?? 'require') : 'off';
   const start = (role: string, more: object): Program =>
@@ -49,9 +52,9 @@ const runOnce = async (way: WaysIn, switched: boolean): Promise<Run> => {
   try {
     const { ports } = (await first.ready()) as { ports: Record<string, number> };
     const results: Finished[] = [];
-    if (way.alone === true) results.push(await first.succeeded());
+    if (way.alone === true) results.push(await first.succeeded(WITHIN));
     else {
-      results.push(await start('client', { ports }).succeeded());
+      results.push(await start('client', { ports }).succeeded(WITHIN));
       // The ends of its connections reach the server by themselves: it is not to be stopped in the middle of them.
       await delay(60);
       results.push(await first.stopped());

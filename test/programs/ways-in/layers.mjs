@@ -150,15 +150,14 @@ await runCases({
     },
     async connect(end) {
       const headers = { connection: 'close' };
-      const raw = await connected(end);
-      const secure = tls.connect({ socket: await connected(end), ...trusting });
-      for (const request of [
-        http.get({ createConnection: () => raw, headers }),
-        https.get({ createConnection: () => secure, headers }),
-      ]) {
+      const answer = async (request) => {
         const response = await record.until(request, 'response');
         end.note(response.statusCode, String(await response.toArray()));
-      }
+      };
+      const raw = await connected(end);
+      await answer(http.get({ createConnection: () => raw, headers }));
+      const secure = tls.connect({ socket: await connected(end), ...trusting });
+      await answer(https.get({ createConnection: () => secure, headers }));
     },
   },
   'HTTP/2 over a given socket': {

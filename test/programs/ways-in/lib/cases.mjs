@@ -64,7 +64,7 @@ const serveCase = async (name, definition, host) => {
     await record.until(server, 'listening');
   }
   end.port = server.address().port;
-  return { server, end };
+  return { server, end, definition };
 };
 
 /**
@@ -77,9 +77,9 @@ export const runCases = async (definitions, { together = true } = {}) => {
   const ports = { ...given };
   const served = [];
   if (role !== 'client') {
-    for (const [name, definition] of Object.entries(definitions)) {
-      const { server, end } = await serveCase(name, definition, host);
-      ports[name] = end.port;
+    const serve = ([name, definition]) => serveCase(name, definition, host);
+    for (const { server, end, definition } of await Promise.all(Object.entries(definitions).map(serve))) {
+      ports[end.name] = end.port;
       served.push(() => {
         definition.stop?.(end);
         if (server.listening) server.close();

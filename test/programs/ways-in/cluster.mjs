@@ -1,0 +1,94 @@
+// What a worker of a cluster can say of its listener. The server program is the primary; each case has workers of its own.
+import cluster from 'node:cluster';
+import net from 'node:net';
+import record from '../lib/record.cjs';
+import { runCases } from './lib/cases.mjs';
+
+/** What the workers of a case say to listen(), and of their server. */
+const settings = {
+  exclusive: [{ exclusive: true }, {}],
+  reusePort: [{ reusePort: true }, {}],
+  backlog: [{ backlog: 3 }, {}],
+  ipv6Only: [{ host: '::1', ipv6Only: true }, {}],
+  dropMaxConnection: [{}, { maxConnections: 1, dropMaxConnection: true }],
+};
+
+if (cluster.isWorker) {
+  const [options, properties] = settings[process.env.CASE];
+  const server = net.createServer((socket) => {
+    socket.on('error', () => {}).write('welcome');
+    socket.resume();
+  });
+  Object.assign(server, properties);
+  server.on('drop', () => process.send({ dropped: true }));
+  server.listen({ port: Number(process.env.PORT), host: '127.0.0.1', ...options }, () => {
+    process.send({ address: server.address() });
+  });
+  process.on('message', () => {
+    server.close();
+    cluster.worker.disconnect();
+  });
+} else {
+  const freePort = async ({ host }) => {
+    const server = net.createServer().listen(0, host);
+    await record.until(server, 'listening');
+    const { port } = server.address();
+    server.close();
+    await record.until(server, 'close');
+    return port;
+  };
+
+  /** Starts `count` workers for a case, one after another; their addresses become notes. */
+  const workers = (count) => async (end) => {
+    const started = [];
+    const port = end.name === 'reusePort' ? await freePort(end) : 0;
+    for (let i = 0; i < count; i++) {
+      const worker = cluster.fork({ CASE: end.name, PORT: port });
+      const { address } = await record.until(worker, 'message');
+      end.note(address.address, address.family, port === 0 || address.port === port);
+      worker.on('message', ({ dropped }) => end.note('dropped', dropped));
+      // What is exclusive has a port of its own, the rest has one together.
+      end.note(i === 0 || (address.port === started[0][1]) !== (end.name === 'exclusive'));
+      started.push([worker, address.port]);
+    }
+    const close = () => started.forEach(([worker]) => worker.send('stop'));
+    return { listening: true, address: () => ({ port: started.at(-1)[1] }), close };
+  };
+  const talk = async (end, options) => {
+    const socket = end.connect(options);
+    await record.until(socket, 'data');
+    socket.end();
+    await record.until(socket, 'close');
+  };
+  const some = async (end) => {
+    for (let i = 0; i < 3; i++) await talk(end);
+  };
+
+  await runCases({
+    exclusive: { serve: workers(2), connect: some },
+    reusePort: { serve: workers(2), connect: some },
+    backlog: { serve: workers(2), connect: some },
+    ipv6Only: { serve: workers(1), connect: (end) => talk(end, { host: '::1' }) },
+    dropMaxConnection: {
+      serve: workers(1),
+      async connect(end) {
+        const first = end.connect();
+        await record.until(first, 'data');
+        // Dropped, where Node knows the property; else it waits until the first has gone.
+        const second = net
+          .connect(end.target)
+          .on('error', () => {})
+          .resume();
+        const which = Promise.race([record.until(second, 'end'), record.until(second, 'data')]);
+        const known = Number(process.versions.node.split('.', 1)) >= 22;
+        if (known) await which;
+        first.end();
+        await record.until(first, 'close');
+        await which;
+        end.note(second.bytesRead);
+        second.end();
+        await record.until(second, 'close');
+      },
+    },
+  });
+}
