@@ -1,0 +1,43 @@
+// A browser's requests to sveltekit-server.mjs: pages, data, a form, a download and an upload through both servers.
+import record from '../../programs/lib/record.cjs';
+
+const { ssr } = record.parameters();
+const origin = `http://127.0.0.1:${ssr}`;
+const sameOrigin = { origin, 'x-forwarded-proto': 'http' };
+const get = async (path) => {
+  const response = await fetch(origin + path);
+  return [response.status, response.headers.get('content-type'), await response.text()];
+};
+/** Builds differ in the names they give to files and globals. */
+const list = (html) => html.match(/<li>[^<]*<\/li>/g) ?? [];
+const before = list((await get('/'))[2]).length;
+for (let i = 0; i < 20; i++) {
+  const response = await fetch(`${origin}/`, {
+    method: 'POST',
+    headers: { ...sameOrigin, accept: 'application/json' },
+    body: new URLSearchParams({ name: `item ${i} \u20ac` }),
+  });
+  const answer = await response.json();
+  if (answer.type !== 'success') {
+    throw new Error(`the form was answered with ${JSON.stringify(answer)}`);
+  }
+}
+const [status, type, html] = await get('/');
+record.fact('page', [status, type, list(html).slice(before), html.match(/asked by [^<]*/)[0]]);
+const [, , data] = await get('/__data.json');
+record.fact('data', data.split('\n').length);
+record.fact('none', (await get('/none')).slice(0, 2));
+const download = await fetch(`${origin}/download`);
+record.fact('download', record.sha256(Buffer.from(await download.arrayBuffer())));
+const body = record.bytes('upload', 3000000);
+const upload = await fetch(`${origin}/download`, {
+  method: 'PUT',
+  headers: { ...sameOrigin, 'content-type': 'application/octet-stream' },
+  body,
+});
+record.fact('upload', (await upload.json()).sha256 === record.sha256(body));
+const crowd = await Promise.all(Array.from({ length: 80 }, () => get('/')));
+record.fact(
+  'crowd',
+  crowd.every(([, , text]) => list(text).length === before + 20),
+);
