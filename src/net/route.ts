@@ -82,8 +82,8 @@ export class RouteTable {
   readonly #san = new Set<BaseHandle>();
   readonly #tcp = new Map<TcpHandle, TcpRecord>();
   readonly #records: Readonly<Record<Role, Map<RouteReason, TcpRecord>>> = { connect: new Map(), accept: new Map() };
-  /** What became of sockets that have no handle any more. */
-  readonly #closed = new WeakMap<object, SanConnection | TcpRecord>();
+  /** What became of sockets that have no handle any more. Not the connection: a program may keep closed sockets for long. */
+  readonly #closed = new WeakMap<object, Route | TcpRecord>();
   readonly #ids = new WeakMap<object, number>();
   #lastId = 0;
   readonly #internals: NodeInternals;
@@ -115,7 +115,7 @@ export class RouteTable {
   closeSan(handle: BaseHandle): void {
     this.#san.delete(handle);
     const owner = handle.ownerSocket;
-    if (owner !== undefined) this.#closed.set(owner, handle.connection);
+    if (owner !== undefined) this.#closed.set(owner, sanRoute(handle.connection));
     this.#observer?.sanClosed(handle.routeId, handle.bytesRead, handle.bytesWritten);
   }
 
@@ -182,7 +182,7 @@ export class RouteTable {
       const route = this.#follow(handle, depth - 1);
       if (route !== null) return route;
     }
-    if (closed !== undefined) return 'session' in closed ? sanRoute(closed) : tcpRoute(closed, null);
+    if (closed !== undefined) return 'carrier' in closed ? closed : tcpRoute(closed, null);
     // A TLSWrap's or a TLS socket's `_parent` is what it stands on.
     if (isObject(parent)) return this.#follow(parent, depth - 1);
     return isObject(socket) ? this.#follow(socket, depth - 1) : null;
