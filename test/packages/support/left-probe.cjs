@@ -35,6 +35,8 @@ const held = () => ({
     // stdout and stderr are made when they are first used.
     .filter((handle) => handle._isStdio !== true)
     .map((handle) => handle.constructor.name)
+    // A channel to a child, which Node references and unreferences as it likes.
+    .filter((name) => name !== 'Pipe')
     .sort(),
   // Without the descriptor that reads the list.
   descriptors: readdirSync('/proc/self/fd').length - 1,
@@ -47,6 +49,7 @@ const objects = () => ({
     ? {
         handles: count(require(join(root, 'dist', 'net', 'handle.js')).HybridHandle),
         sessions: count(require(join(root, 'dist', 'session', 'index.js')).Session),
+        connections: ours().connections,
       }
     : null,
 });

@@ -1,5 +1,6 @@
 // The form of a package test: programs in a chain (API, perhaps proxies, client), each a process of its own that knows
-// nothing of the switch, run plainly, with the switch in all of them, and in each of them alone.
+// nothing of the switch. The servers run plainly, all with the switch, and each of them alone with it; to each such set
+// comes a client without the switch, then one with it.
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -18,14 +19,14 @@ import { LeftBehind, probe } from './left.mjs';
  * @property {Record<string, unknown>} [parameters] given to all of them
  * @property {Record<string, string>} [env] for all of them
  * @property {string[]} [tlsClients] programs whose own connections are made by tls.connect: they stay on TCP, `tls-client`
- * @property {boolean} [keeps] the servers keep connections to each other when the client has gone (pools): then what they
- *   hold is only compared between the first client and the second
- * @property {number} [within] milliseconds the client may take, by default 30 000
+ * @property {boolean} [keeps] the servers keep connections to each other when the client has gone, at most 16 (pools)
+ * @property {boolean} [alone] whether each server also runs alone with the switch, where there are several; by default yes
+ * @property {number} [within] milliseconds the client may take, by default 120 000: the machine may be busy
  */
-/** @typedef {{ results: Finished[], facts: unknown[], stderr: string[] }} Run */
+/** @typedef {{ servers: Finished[], clients: Finished[] }} Run one client without the switch, one with it */
 
-/** Two, so that what each one leaves can be told from what a package makes once. */
-const CLIENTS = 2;
+/** What proxies may keep in a pool; their programs set it. */
+const POOLED = 16;
 const folder = fileURLToPath(new URL('../', import.meta.url));
 
 /** @param {string} name @returns {string} the version that is installed */
@@ -35,37 +36,58 @@ const versionOf = (name) => {
   return JSON.parse(readFileSync(file, 'utf8')).version;
 };
 
-/** Process ids and the path differ by themselves. @param {string} text */
-const comparable = (text) => text.replaceAll(/\(node:\d+\)/g, '(node)').replaceAll(/pid \d+/g, 'pid');
+/** What a program has recorded and said; port numbers and process ids differ by themselves. @param {Finished} result */
+const seen = ({ log, stderr }) => ({
+  facts: withoutPorts(log.facts),
+  sockets: withoutPorts(log.sockets),
+  stderr: stderr.replaceAll(/\(node:\d+\)/g, '(node)'),
+});
 
 /** Attempts where nobody listens are announced as well, but there is no connection to judge. @param {Route} route */
 const established = ({ reason }) => reason !== 'no-listener';
 
-/**
- * Each connection's route must follow from which of the two neighbours runs the switch.
- * @param {Chain} chain @param {boolean[]} switched @param {Finished[]} results
- */
-const assertRoutes = (chain, switched, results) => {
-  for (const [i, { routes }] of results.entries()) {
-    const name = chain.programs[i];
-    if (!switched[i]) {
-      assert.deepEqual(routes, [], `${name} runs without the switch`);
-      continue;
-    }
-    const seen = new Set(
+/** The ways connections went, each once. @param {Finished} result @returns {string[]} */
+const waysOf = ({ routes }) =>
+  [
+    ...new Set(
       routes
         .filter(established)
         .map(({ side, carrier, provider, reason }) => `${side} ${reason ?? provider ?? carrier}`),
-    );
-    const expected = [];
-    const viaTls = chain.tlsClients?.includes(name) ?? false;
-    if (i > 0) expected.push(`connect ${viaTls ? 'tls-client' : switched[i - 1] ? 'shm' : 'no-companion'}`);
-    if (i < results.length - 1) {
-      const nextViaTls = chain.tlsClients?.includes(chain.programs[i + 1]) ?? false;
-      expected.push(`accept ${switched[i + 1] && !nextViaTls ? 'shm' : 'peer-used-tcp'}`);
+    ),
+  ].sort();
+
+/** How many connections a program has on the SAN. @param {Finished} result @param {Route['side']} side */
+const onSan = ({ routes }, side) => routes.filter((route) => route.side === side && route.carrier === 'san').length;
+
+/**
+ * Each connection's route must follow from which of its two ends runs the switch.
+ * @param {Chain} chain @param {boolean[]} switched which servers do @param {Run} run
+ */
+const assertRoutes = (chain, switched, { servers, clients }) => {
+  const last = servers.length - 1;
+  const viaTls = (/** @type {number} */ i) => chain.tlsClients?.includes(chain.programs[i]) ?? false;
+  const connecting = (/** @type {number} */ i) =>
+    `connect ${viaTls(i) ? 'tls-client' : switched[i - 1] ? 'shm' : 'no-companion'}`;
+  const accepting = (/** @type {number} */ i, /** @type {boolean} */ peer) =>
+    `accept ${peer && !viaTls(i + 1) ? 'shm' : 'peer-used-tcp'}`;
+  for (const [i, server] of servers.entries()) {
+    const expected = new Set();
+    if (switched[i]) {
+      if (i > 0) expected.add(connecting(i));
+      for (const peer of i === last ? [false, true] : [switched[i + 1]]) expected.add(accepting(i, peer));
     }
-    assert.deepEqual([...seen].sort(), expected.sort(), `the routes of ${name}`);
+    assert.deepEqual(waysOf(server), [...expected].sort(), `the routes of ${chain.programs[i]}`);
+    const peers = i === last ? clients : [servers[i + 1]];
+    const connected = peers.reduce((sum, peer) => sum + onSan(peer, 'connect'), 0);
+    assert.equal(
+      onSan(server, 'accept'),
+      connected,
+      `${chain.programs[i]} must have accepted what its peers connected`,
+    );
   }
+  const [plain, withSwitch] = clients;
+  assert.deepEqual(waysOf(plain), [], 'the client without the switch');
+  assert.deepEqual(waysOf(withSwitch), [connecting(last + 1)], 'the routes of the client');
 };
 
 /** @param {Program} program */
@@ -79,87 +101,73 @@ const groupIsGone = (program) => {
 };
 
 /**
- * Runs the chain once: servers, clients one after another, what is left, then the servers' end.
- * @param {Chain} chain @param {boolean[]} switched @returns {Promise<Run>}
+ * Runs the servers, two clients one after another, looks at what each leaves, then has the servers end.
+ * @param {Chain} chain @param {boolean[]} switched which servers run the switch @returns {Promise<Run>}
  */
 const run = async (chain, switched) => {
   /** @type {Program[]} */
-  const servers = [];
-  const clientIndex = chain.programs.length - 1;
-  const start = (/** @type {number} */ i, /** @type {object} */ parameters) =>
-    new Program(path.join(folder, 'programs', chain.programs[i]), {
-      switching: switched[i] ? 'require' : 'off',
+  const running = [];
+  const start = (
+    /** @type {string} */ file,
+    /** @type {boolean} */ on,
+    /** @type {object} */ parameters,
+    isServer = true,
+  ) => {
+    const program = new Program(path.join(folder, 'programs', file), {
+      switching: on ? 'require' : 'off',
       parameters: { ...parameters },
       env: chain.env ?? {},
-      execArgv: i === clientIndex ? [] : probe,
+      execArgv: isServer ? probe : [],
     });
+    running.push(program);
+    return program;
+  };
   try {
     let parameters = { ...chain.parameters };
-    for (let i = 0; i < clientIndex; i++) {
-      const server = start(i, parameters);
-      servers.push(server);
+    const names = chain.programs.slice(0, -1);
+    for (const [i, name] of names.entries()) {
+      const server = start(name, switched[i], parameters);
       parameters = { ...parameters, ...(await server.ready()) };
     }
-    const watched = servers.map((server) => new LeftBehind(server));
+    const programs = [...running];
+    const watched = programs.map((server) => new LeftBehind(server));
     const before = await Promise.all(watched.map((left) => left.held()));
-    /** @type {Finished | undefined} */
-    let client;
-    /** @type {import('./left.mjs').Objects[]} */
-    let objects = [];
-    for (let round = 0; round < CLIENTS; round++) {
-      const program = start(clientIndex, parameters);
-      servers.push(program);
-      const result = await program.finished(chain.within);
-      servers.pop();
-      assert.equal(result.code, 0, `the client ended with ${result.signal ?? result.code}\n${result.stderr}`);
-      client ??= result;
+    const pooled = chain.keeps ? POOLED : 0;
+    // Servers go on, and so may the links between them.
+    const allowances = names.map((_, i) => {
+      const peers = [i - 1, i + 1].filter((peer) => peer >= 0 && peer < names.length);
+      const links = switched[i] ? peers.filter((peer) => switched[peer]).length : 0;
+      return { connections: pooled * peers.length, links };
+    });
+    /** @type {Run} */
+    const result = { servers: [], clients: [] };
+    /** How many the client before has left in memory. @type {number[]} */
+    const sockets = [];
+    for (const on of [false, true]) {
+      const client = start(chain.programs[names.length], on, parameters, false);
+      const { code, signal, stderr, ...rest } = await client.finished(chain.within ?? 120_000);
+      assert.equal(code, 0, `the client ended with ${signal ?? code}\n${rest.stdout}\n${stderr}`);
+      running.pop();
+      result.clients.push({ code, signal, stderr, ...rest });
       for (const [i, left] of watched.entries()) {
-        const name = chain.programs[i];
-        if (chain.keeps && round === 0) before[i] = await left.held();
-        else await left.settles(before[i], `${name}: handles, descriptors, links after the client`);
+        const who = `${names[i]} after the client ${on ? 'with' : 'without'} the switch`;
+        await left.settles(before[i], allowances[i], who);
+        // A second client must not leave more sockets than the first did.
+        sockets[i] = await left.forgets((sockets[i] ?? Infinity) + 2 * pooled, who);
       }
-      objects = await nothingInMemory(watched, chain, objects);
     }
-    /** @type {Finished[]} */
-    const results = [];
-    for (const server of [...servers].reverse()) {
+    for (const server of [...programs].reverse()) {
       server.signal('SIGTERM');
-      const result = await server.finished();
-      assert.equal(result.code, 0, `a server ended with ${result.signal ?? result.code}\n${result.stderr}`);
+      const finished = await server.finished();
+      const { code, signal, stderr } = finished;
+      assert.equal(code, 0, `a server ended with ${signal ?? code}\n${stderr}`);
       assert.ok(groupIsGone(server), 'a process of a server is left');
-      results.unshift(result);
+      result.servers.unshift(finished);
     }
-    results.push(/** @type {Finished} */ (client));
-    return {
-      results,
-      facts: results.map(({ log }) => withoutPorts(log)),
-      stderr: results.map(({ stderr }) => comparable(stderr)),
-    };
+    return result;
   } finally {
-    for (const server of servers) server.kill();
+    for (const program of running) program.kill();
   }
-};
-
-/**
- * Another client must not leave more objects than the one before it did; what the switch made goes with the connection.
- * @param {LeftBehind[]} watched @param {Chain} chain @param {import('./left.mjs').Objects[]} earlier
- */
-const nothingInMemory = async (watched, chain, earlier) => {
-  const objects = [];
-  for (const [i, left] of watched.entries()) {
-    const now = await left.objects();
-    const name = chain.programs[i];
-    if (earlier[i] !== undefined) {
-      const { sockets, ours } = earlier[i];
-      assert.ok(
-        now.sockets <= sockets,
-        `${name}: ${now.sockets} sockets in memory, ${sockets} after the client before`,
-      );
-      assert.ok((now.ours?.handles ?? 0) <= (ours?.handles ?? 0), `${name}: handles of the switch in memory`);
-    }
-    objects.push(now);
-  }
-  return objects;
 };
 
 /**
@@ -167,27 +175,28 @@ const nothingInMemory = async (watched, chain, earlier) => {
  * @param {string} title @param {string[]} packages their versions are shown @param {Chain} chain
  */
 export const packageTest = (title, packages, chain) => {
-  const versions = packages.map((name) => `${name} ${versionOf(name)}`).join(', ');
-  const { length } = chain.programs;
-  const all = (/** @type {boolean} */ on) => chain.programs.map(() => on);
+  const versions = packages.map((name) => `${name} ${versionOf(name)}`).join(', ') || `Node ${process.version}`;
+  const servers = chain.programs.length - 1;
+  const all = (/** @type {boolean} */ on) => Array.from({ length: servers }, () => on);
+  const sets = [['the switch in all servers', all(true)]];
+  for (let i = 0; servers > 1 && chain.alone !== false && i < servers; i++) {
+    sets.push([`the switch in ${chain.programs[i]} alone`, all(false).map((_, k) => k === i)]);
+  }
   describe(`${title} (${versions}): the same on every route (SW-1, SW-3, TC-17)`, () => {
-    /** @type {Run} */
+    /** What each program must see: what it did without the switch in the servers, all of it on TCP. @type {unknown[]} */
     let plain;
-    test('plain', async () => {
-      plain = await run(chain, all(false));
-      assertRoutes(chain, all(false), plain.results);
+    const programs = (/** @type {Run} */ result) => [...result.servers, ...result.clients].map(seen);
+    test('plain servers', async () => {
+      const result = await run(chain, all(false));
+      plain = programs(result);
+      assertRoutes(chain, all(false), result);
     });
-    const modes = [['the switch in all', all(true)]];
-    for (let i = 0; i < length; i++) {
-      modes.push([`the switch in ${chain.programs[i]} alone`, chain.programs.map((_, k) => k === i)]);
-    }
-    for (const [mode, switched] of /** @type {[string, boolean[]][]} */ (modes)) {
-      test(mode, async () => {
+    for (const [name, switched] of /** @type {[string, boolean[]][]} */ (sets)) {
+      test(name, async () => {
         assert.ok(plain !== undefined, 'the plain run failed, there is nothing to compare with');
-        const switchedRun = await run(chain, switched);
-        assert.deepEqual(switchedRun.facts, plain.facts, 'the programs must not see a difference');
-        assert.deepEqual(switchedRun.stderr, plain.stderr, 'nor say more');
-        assertRoutes(chain, switched, switchedRun.results);
+        const result = await run(chain, switched);
+        assert.deepEqual(programs(result), plain, 'the programs must not see a difference');
+        assertRoutes(chain, switched, result);
       });
     }
   });

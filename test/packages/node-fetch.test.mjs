@@ -1,0 +1,3 @@
+import { packageTest } from './support/package-test.mjs';
+
+packageTest('node-fetch', ['node-fetch'], { programs: ['api-server.mjs', 'node-fetch-client.mjs'] });
