@@ -28,9 +28,23 @@ void sd_pump_set_spin(sd_pump *pump, uint32_t max_spin_ns) {
 }
 
 /* Everything below may be told lies by the peer: the answer decides only whether `drain` is called. */
-static bool has_work(const sd_pump_link *link) {
-  if (sd_ring_has_work(link->rx, link->state[SD_STATE_RX_HEAD])) return true;
+static bool has_space(const sd_pump_link *link) {
   return link->state[SD_STATE_TX_WAITING] != 0 && sd_ring_has_space(link->tx, link->state[SD_STATE_TX_WANTED]);
+}
+
+static bool has_work(const sd_pump_link *link) {
+  return sd_ring_has_work(link->rx, link->state[SD_STATE_RX_HEAD]) || has_space(link);
+}
+
+/* What is there now is due; what comes from now on is not, until the fence is moved or lifted. */
+static void move_fence(sd_pump_link *link) {
+  link->fence_tail = sd_ring_tail(link->rx);
+  link->space_due = has_space(link);
+  link->fenced = true;
+}
+
+static bool is_due(const sd_pump_link *link) {
+  return !link->fenced || link->space_due || (int32_t)(link->fence_tail - link->state[SD_STATE_RX_HEAD]) > 0;
 }
 
 /* After the end only what was published by then counts; a peer that lives on and writes on is not listened to. */
@@ -90,6 +104,7 @@ int sd_pump_add(sd_pump *pump, sd_pump_link *link) {
   link->stall = link->stall_turn = 0;
   link->attached = true;
   link->ending = false;
+  move_fence(link);
   pump->links[pump->count++] = link;
   become_awake(pump);
   sd_ring_clear_sleeping(link->rx);
@@ -138,6 +153,7 @@ void sd_pump_wake(sd_pump *pump) {
 static bool drain_once(sd_pump *pump, sd_pump_link *link) {
   uint32_t head = link->state[SD_STATE_RX_HEAD], wanted = link->state[SD_STATE_TX_WANTED];
   bool space = link->state[SD_STATE_TX_WAITING] != 0 && sd_ring_has_space(link->tx, wanted);
+  link->space_due = false;
   pump->stats.drains++;
   pump->on_event(link->owner, SD_PUMP_DRAIN);
   if (!link->attached) return false;
@@ -155,8 +171,12 @@ static bool drain_once(sd_pump *pump, sd_pump_link *link) {
   return false;
 }
 
-static bool wants_drain(const sd_pump *pump, const sd_pump_link *link) {
+static bool could_drain(const sd_pump *pump, const sd_pump_link *link) {
   return link->stall_turn != pump->turn && has_work(link) && !(link->ending && is_finished(link));
+}
+
+static bool wants_drain(const sd_pump *pump, const sd_pump_link *link) {
+  return is_due(link) && could_drain(pump, link);
 }
 
 /*
@@ -164,7 +184,7 @@ static bool wants_drain(const sd_pump *pump, const sd_pump_link *link) {
  * its program may have had something else to do first. If it never goes on, what is left can never be consumed.
  */
 static bool may_end(const sd_pump *pump, const sd_pump_link *link) {
-  return link->ending && (is_finished(link) || link->stall_turn != pump->turn);
+  return link->ending && (is_finished(link) || link->stall_turn != pump->turn) && !could_drain(pump, link);
 }
 
 static void report_end(sd_pump *pump, sd_pump_link *link) {
@@ -193,6 +213,20 @@ static bool any_work(const sd_pump *pump) {
   for (size_t i = 0; i < pump->count; i++)
     if (wants_drain(pump, pump->links[i]) || may_end(pump, pump->links[i])) return true;
   return false;
+}
+
+static bool is_pressed(const sd_pump *pump) { return pump->pressed != NULL && pump->pressed(pump->context); }
+
+/* Whether there is work for the next turn. */
+static bool any_fenced(const sd_pump *pump) {
+  for (size_t i = 0; i < pump->count; i++)
+    if (!is_due(pump->links[i]) && could_drain(pump, pump->links[i])) return true;
+  return false;
+}
+
+static void lift_fences(sd_pump *pump) {
+  for (size_t i = 0; i < pump->count; i++)
+    if (!pump->links[i]->own) pump->links[i]->fenced = false;
 }
 
 /* Links that are stalled in this turn keep the loop awake for the next, but are no reason to look again in this. */
@@ -227,7 +261,7 @@ static bool rest(sd_pump *pump, bool inline_allowed) {
   uint64_t now = pump->clock();
   if (!pump->looked) begin_looking(pump);
   uint64_t deadline = pump->quiet_since + pump->window;
-  if (now < deadline && inline_allowed && pump->inline_ns != 0 && (pump->pressed == NULL || !pump->pressed(pump->context))) {
+  if (now < deadline && inline_allowed && pump->inline_ns != 0 && !is_pressed(pump)) {
     uint64_t until = now + pump->inline_ns;
     if (look(pump, until < deadline ? until : deadline, &now)) {
       note_found(pump, pump->clock());
@@ -240,6 +274,10 @@ static bool rest(sd_pump *pump, bool inline_allowed) {
     pump->failed = true;
   }
   return !fall_asleep(pump);
+}
+
+void sd_pump_begin(sd_pump *pump) {
+  for (size_t i = 0; i < pump->count; i++) move_fence(pump->links[i]);
 }
 
 void sd_pump_turn(sd_pump *pump) {
@@ -256,8 +294,11 @@ void sd_pump_turn(sd_pump *pump) {
       if (calls != 0) begin_quiet(pump, SD_PUMP_AFTER_DRAIN, false);
       continue;
     }
-    if (!rest(pump, inline_allowed)) break;
+    if (!is_pressed(pump)) lift_fences(pump);
+    if (any_work(pump)) continue;
+    if (any_fenced(pump) || !rest(pump, inline_allowed)) break;
   } while (budget != 0);
+  sd_pump_begin(pump); /* if it is woken in mid-turn, the next call comes without a beginning */
   if (++pump->turn == 0) pump->turn = 1;
   pump->last_turn = pump->clock();
   pump->running = false;
@@ -267,20 +308,24 @@ void sd_pump_bell(sd_pump *pump, sd_pump_link *link) {
   if (pump->running) return;
   bool slept = !pump->awake;
   become_awake(pump);
-  if (!link->attached || !wants_drain(pump, link)) return;
+  if (!link->attached) return;
+  if (slept || !link->own) move_fence(link);
+  if (!wants_drain(pump, link)) return;
   uint64_t now = pump->clock();
   /* As of now: how long the program takes for what has come says nothing about the peer, which waits for it awake. */
   bool lull = slept && now - pump->quiet_since > SD_PUMP_LULL_NS;
   if (!slept) note_found(pump, now);
   else if (!pump->failed) sd_spin_woken(&pump->spin[pump->quiet], now - pump->quiet_since, pump->rang);
   pump->running = true;
-  for (unsigned budget = SD_PUMP_BUDGET; budget != 0 && link->attached && wants_drain(pump, link); budget--)
-    if (!drain_once(pump, link)) break;
+  for (unsigned budget = SD_PUMP_BUDGET; budget != 0 && link->attached; budget--) {
+    if (!link->own && !is_due(link) && !is_pressed(pump)) link->fenced = false;
+    if (!wants_drain(pump, link) || !drain_once(pump, link)) break;
+  }
   begin_quiet(pump, SD_PUMP_AFTER_DRAIN, lull);
   pump->running = false;
 }
 
 void sd_pump_served(sd_pump *pump) {
-  if (!pump->awake || pump->running || !pump->lull || any_work(pump)) return;
+  if (!pump->awake || pump->running || !pump->lull || any_work(pump) || any_fenced(pump)) return;
   rest(pump, false);
 }

@@ -1,10 +1,15 @@
 /*
  * The pump: when an isolate's event loop looks at its links, calls for draining, spins, and sleeps (DESIGN D3, D6).
  * Knows neither Node nor libuv: its owner
- *   - calls sd_pump_turn once in every turn of the loop while `awake`, and lets the loop block only when it is not;
+ *   - calls sd_pump_begin and then sd_pump_turn once in every turn of the loop while `awake`, before the loop polls and after
+ *     it, and lets the loop block only when it is not;
  *   - calls sd_pump_bell when a link's control connection became readable;
  *   - gives a clock (monotonic nanoseconds) and a `drain` that has the owner's program consume one run of messages.
  * `drain` may add and remove links, also the one it is called for.
+ *
+ * As with a kernel's sockets, the loop's own callbacks (setImmediate) come between what a program sends and the answer: of what
+ * was not there yet when the loop's turn began, nothing is drained in it while such callbacks wait. What an isolate sends to
+ * itself is always for the next turn, since not all callbacks can be seen to wait.
  *
  *            bell, add, wake if looking pays        window over, flags set, fence, looked again: nothing
  *   ASLEEP ------------------------> AWAKE (own sleeping flags 0) ------------> ASLEEP (own sleeping flags 1)
@@ -41,6 +46,10 @@ typedef struct sd_pump_link {
   uint32_t stall;       /* calls without progress so far */
   uint32_t stall_turn;  /* the turn in which it last made none: not called again in that turn */
   uint32_t final_tail;  /* with `ending`: where rx ends */
+  uint32_t fence_tail;  /* while `fenced`: up to where rx is due */
+  bool own;             /* the peer is this very isolate; set by the caller */
+  bool fenced;          /* what has come since is for the next turn */
+  bool space_due;       /* while `fenced`: the space that we wait for was there already */
   bool attached;
   bool ending;
 } sd_pump_link;
@@ -105,6 +114,9 @@ void sd_pump_bell(sd_pump *pump, sd_pump_link *link);
  * loop. Not before: a doorbell that is rung once it sleeps must not be taken for the one that woke it.
  */
 void sd_pump_served(sd_pump *pump);
+
+/* A turn of the loop begins, the program has not been called in it: what is there now is due. */
+void sd_pump_begin(sd_pump *pump);
 
 /* One turn of the event loop: drain, look, perhaps fall asleep. Nothing to do if not awake. */
 void sd_pump_turn(sd_pump *pump);

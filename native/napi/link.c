@@ -245,6 +245,16 @@ static napi_value control_link_attach(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+static napi_value control_link_own(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  int32_t number;
+  sd_isolate *isolate = sd_arguments(env, info, 1, arguments);
+  if (isolate == NULL || !sd_take_int(env, arguments[0], &number)) return NULL;
+  sd_link *link = sd_slots_get(&isolate->links, number);
+  if (link != NULL) link->pump.own = true;
+  return NULL;
+}
+
 static napi_value control_link_bell(napi_env env, napi_callback_info info) {
   napi_value arguments[1];
   int32_t number;
@@ -271,7 +281,7 @@ static napi_value control_link_close(napi_env env, napi_callback_info info) {
 
 napi_status sd_link_exports(sd_isolate *isolate, napi_value exports) {
   static const sd_function functions[] = {{"linkOpen", control_link_open},     {"linkSend", control_link_send},
-                                          {"linkAttach", control_link_attach}, {"linkBell", control_link_bell},
-                                          {"linkClose", control_link_close}};
+                                          {"linkAttach", control_link_attach}, {"linkOwn", control_link_own},
+                                          {"linkBell", control_link_bell},     {"linkClose", control_link_close}};
   return sd_define(isolate, exports, functions, sizeof functions / sizeof functions[0]);
 }

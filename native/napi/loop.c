@@ -15,7 +15,10 @@ uint64_t sd_loop_clock(void) {
   return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static void on_idle(uv_idle_t *idle) { (void)idle; }
+static void on_idle(uv_idle_t *idle) {
+  sd_isolate *isolate = idle->data;
+  sd_pump_begin(&isolate->pump);
+}
 static void on_keepalive(uv_prepare_t *prepare) { (void)prepare; }
 
 static void on_check(uv_check_t *check) {

@@ -13,7 +13,7 @@ typedef struct end {
   uint32_t state[SD_STATE_WORDS];
   sd_pump_link link;
   int drains, stalled, ended;
-  enum { CONSUME, IGNORE, LATER, LIE, REMOVE_SELF, REMOVE_OTHER } manner;
+  enum { CONSUME, IGNORE, LATER, LIE, REMOVE_SELF, REMOVE_OTHER, ANSWER } manner;
   uint64_t works; /* for so long, for each drain */
   struct end *other;
 } end;
@@ -21,6 +21,8 @@ typedef struct end {
 static uint64_t now;
 static uint64_t tick = 50;
 static uint64_t clock_fake(void) { return now += tick; }
+
+static void arrive(end *to) { sd_ring_publish(&to->rx, sd_ring_tail(&to->rx) + 16); }
 
 static void on_event(void *owner, sd_pump_event event) {
   end *self = owner;
@@ -44,6 +46,7 @@ static void on_event(void *owner, sd_pump_event event) {
     self->state[SD_STATE_TX_WANTED] = atomic_load(&self->tx.head) + 16;
     self->state[SD_STATE_TX_WAITING] = 0;
   }
+  if (self->manner == ANSWER) arrive(self->other);
   if (self->manner == REMOVE_SELF) sd_pump_remove(self->pump, &self->link);
   if (self->manner == REMOVE_OTHER) sd_pump_remove(self->pump, &self->other->link);
 }
@@ -59,8 +62,6 @@ static void setup(sd_pump *pump, end *ends, int count, uint32_t spin) {
     CHECK_EQUAL(sd_pump_add(pump, &ends[i].link), 0);
   }
 }
-
-static void arrive(end *to) { sd_ring_publish(&to->rx, sd_ring_tail(&to->rx) + 16); }
 
 static int turns_until_asleep(sd_pump *pump, int most) {
   int turns = 0;
@@ -253,6 +254,80 @@ static void does_not_look_while_the_loop_is_pressed(void) {
   CHECK(turns[1] > turns[0]); /* the same time in more and shorter turns */
 }
 
+/*
+ * Two ends that answer each other for ever. In one isolate each answer waits for the next turn; between isolates only while
+ * the loop has callbacks waiting, which are to run before what they could not have seen coming.
+ */
+static void an_answer_is_for_the_next_turn(void) {
+  for (int own = 0; own < 2; own++) {
+    for (int pressed = 0; pressed < 2; pressed++) {
+      sd_pump pump;
+      end ends[2];
+      int asked = 0;
+      setup(&pump, ends, 2, 100000);
+      pump.pressed = pressed ? yes : NULL;
+      pump.context = &asked;
+      ends[0].manner = ends[1].manner = ANSWER;
+      ends[0].link.own = ends[1].link.own = own;
+      arrive(&ends[0]);
+      for (int turn = 1; turn <= 20; turn++) {
+        int before = ends[0].drains + ends[1].drains;
+        sd_pump_begin(&pump);
+        sd_pump_turn(&pump);
+        CHECK(pump.awake);
+        CHECK_EQUAL(ends[0].drains + ends[1].drains - before, own || pressed ? 1 : (int)SD_PUMP_BUDGET);
+      }
+      sd_pump_free(&pump);
+    }
+  }
+}
+
+/* What comes between the beginning of the loop's turn and the pump's is for the next one, when callbacks wait. */
+static void what_comes_in_mid_turn_waits(void) {
+  sd_pump pump;
+  end ends[2];
+  int asked = 0;
+  setup(&pump, ends, 2, 100000);
+  pump.pressed = yes;
+  pump.context = &asked;
+  for (int turn = 1; turn <= 10; turn++) {
+    arrive(&ends[0]);
+    sd_pump_begin(&pump);
+    if (turn % 2 != 0) arrive(&ends[1]);
+    sd_pump_turn(&pump);
+    CHECK_EQUAL(ends[0].drains, turn);
+    CHECK_EQUAL(ends[1].drains, turn / 2);
+  }
+  sd_pump_begin(&pump);
+  arrive(&ends[1]);
+  sd_pump_end(&pump, &ends[1].link); /* nor does it get lost when the peer goes */
+  pump.pressed = NULL;
+  turns_until_asleep(&pump, 100000);
+  CHECK_EQUAL(ends[1].drains, 6);
+  CHECK_EQUAL(ends[1].ended, 1);
+  sd_pump_free(&pump);
+}
+
+/* Asleep, an isolate that sends to itself is rung, and is served in that turn what was there; not the answer. */
+static void a_bell_serves_what_is_there(void) {
+  for (int own = 0; own < 2; own++) {
+    sd_pump pump;
+    end ends[2];
+    setup(&pump, ends, 2, 0);
+    ends[0].manner = ends[1].manner = ANSWER;
+    ends[0].other = &ends[0];
+    ends[0].link.own = own;
+    turns_until_asleep(&pump, 10);
+    arrive(&ends[0]);
+    CHECK(sd_ring_take_doorbell(&ends[0].rx));
+    sd_pump_bell(&pump, &ends[0].link);
+    CHECK_EQUAL(ends[0].drains, own ? 1 : (int)SD_PUMP_BUDGET);
+    sd_pump_served(&pump);
+    CHECK(pump.awake);
+    sd_pump_free(&pump);
+  }
+}
+
 static void space_is_work_too(void) {
   sd_pump pump;
   end ends[1];
@@ -370,12 +445,14 @@ static void anything(void) {
     atomic_store(words[test_random(&seed) % 8], test_random(&seed));
     victim->manner = test_random(&seed) % 3;
     victim->state[SD_STATE_TX_WAITING] = test_random(&seed) & 1;
-    switch (test_random(&seed) % 9) {
+    victim->link.own = test_random(&seed) & 1;
+    switch (test_random(&seed) % 10) {
       case 0: sd_pump_bell(&pump, &victim->link); break;
       case 1: sd_pump_wake(&pump); break;
       case 2: sd_pump_remove(&pump, &victim->link); break;
       case 3: sd_pump_end(&pump, &victim->link); break;
       case 4: sd_pump_served(&pump); break;
+      case 6: sd_pump_begin(&pump); break;
       case 5:
         if (!victim->link.attached) CHECK_EQUAL(sd_pump_add(&pump, &victim->link), 0);
         break;
@@ -396,6 +473,9 @@ void test_pump(void) {
   a_stuck_link_is_given_up(IGNORE);
   a_stuck_link_is_given_up(LIE);
   does_not_look_while_the_loop_is_pressed();
+  an_answer_is_for_the_next_turn();
+  what_comes_in_mid_turn_waits();
+  a_bell_serves_what_is_there();
   space_is_work_too();
   who_waits_says_so_again_when_falling_asleep();
   the_end_comes_after_the_data();

@@ -6,6 +6,8 @@ import type { AsyncResource } from 'node:async_hooks';
 type Callback = (this: unknown) => void;
 
 const { nextTick } = process;
+/** What Node itself calls between two immediates: runs ticks and microtasks. Absent: another Node. */
+const { _tickCallback: nodeTicks } = process as { _tickCallback?: () => void };
 
 /** Where the self-test collects what was thrown; null: it goes to the program. */
 let collected: unknown[] | null = null;
@@ -41,6 +43,17 @@ function guarded(this: unknown): void {
 export function enter<T>(resource: AsyncResource, callback: (this: T) => void, self: T): void {
   next = callback as Callback;
   resource.runInAsyncScope(guarded, self);
+}
+
+/** Ends one event and begins another, inside one callback of the event loop. False: that cannot be done here. */
+export function betweenEvents(): boolean {
+  if (typeof nodeTicks !== 'function') return false;
+  try {
+    nodeTicks();
+  } catch (error) {
+    nextTick(rethrow, error);
+  }
+  return true;
 }
 
 /** Runs a test of our own: what is thrown in callbacks meanwhile is returned, the program never sees it. */

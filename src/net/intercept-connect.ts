@@ -17,6 +17,7 @@ import type { ConnectReq, OwnerSocket, TcpHandle } from './node-shapes.js';
 import type { PatchSet } from './patch.js';
 import type { ConnectAttempt, ConnectRequest, Hold, SanConnection, SwitchPort } from './port.js';
 import type { Destination, RouteTable } from './route.js';
+import { afterAccept } from './self-connects.js';
 
 /** As it is at load: a program’s fake timers, put in place later, must not stop a connection. */
 const { setImmediate } = globalThis;
@@ -152,15 +153,11 @@ export class PendingConnect implements ConnectRequest {
     if (types.isUint8Array(buffer)) handle.useUserBuffer(buffer);
     owner._handle = handle;
     tcp.onread = noop;
-    if (connection.toSelf) setImmediate(reportLater, this, handle);
+    if (connection.toSelf) afterAccept(connection, () => this.#reportConnected(handle));
     else this.#report(0, handle);
   }
 
-  /**
-   * The kernel wakes a listener first and then who connects to it. So a program that is both sees its connection accepted
-   * first, and may close the listener then: what it hears of its connect waits until the CONFIRM has been there.
-   */
-  reportLater(handle: HybridHandle): void {
+  #reportConnected(handle: HybridHandle): void {
     this.#report(handle.closed ? uvCode('UV_ECANCELED') : 0, handle);
   }
 
@@ -252,8 +249,4 @@ function complete(this: PendingConnect): void {
 
 function fallBack(this: PendingConnect): void {
   this.fallBack();
-}
-
-function reportLater(connect: PendingConnect, handle: HybridHandle): void {
-  connect.reportLater(handle);
 }

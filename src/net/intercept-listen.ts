@@ -15,6 +15,7 @@ import type { TcpHandle } from './node-shapes.js';
 import type { PatchSet } from './patch.js';
 import type { Hold, Listening, ListenRequest, SanConnection, SharedHandle, SwitchPort } from './port.js';
 import type { RouteTable } from './route.js';
+import { accepted } from './self-connects.js';
 
 /** As it is at load: a program’s fake timers, put in place later, must not stop a connection. */
 const { setImmediate } = globalThis;
@@ -207,6 +208,7 @@ export class Companion implements ListenRequest {
     const seen = this.local.sa_family === AF_INET6 ? asV6(connection) : connection;
     this.#accepted = new HybridHandle(seen, null, newAcceptedResource());
     enter(this.#resource, inject, this);
+    accepted(connection);
   }
 
   /** Exactly what libuv's callback does: `maxConnections`, `pauseOnConnect`, `drop` … are `net`'s. */

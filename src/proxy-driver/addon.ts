@@ -107,6 +107,8 @@ export interface LinkAddon {
    * connector's (writes direction 0). Returns the private block of 16 words, see {@link LINK_STATE}
    */
   linkAttach(link: number, memory: ArrayBuffer, role: 0 | 1, ringBytes: number, drain: () => void): ArrayBuffer;
+  /** The link's peer is this isolate: what it sends in one turn of the loop is drained in the next. */
+  linkOwn(link: number): void;
   /** Sends the doorbell, and does what {@link LoopAddon.wake} does. */
   linkBell(link: number): void;
   /**

@@ -66,7 +66,7 @@ export abstract class SessionBase implements SendEvents {
     this.io.proc.lpWSPCloseSocket(this.io.s, failure);
   }
 
-  protected abstract pumpInRun(spent: boolean): void;
+  protected abstract pumpInRun(spent: boolean): boolean;
   abstract readonly transfersRest: boolean;
   abstract onSilence(): void;
   abstract onWriteEnd(error: number): void;

@@ -123,6 +123,12 @@ export abstract class DeliveringSession extends SessionBase {
     if (this.user !== null && this.reading && !this.scheduled) this.deliverScheduled();
   }
 
+  /** A FIN has come: the program hears of it where it stands among what comes for other connections, if nothing is before. */
+  protected endInRun(spent: boolean): void {
+    if (spent || this.scheduled || this.lostWrite || this.receive.hasQueued || this.error !== 0) this.schedule();
+    else this.deliverEnd();
+  }
+
   protected deliverEnd(): void {
     if (this.endDelivered) return;
     this.endDelivered = true;

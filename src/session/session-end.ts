@@ -2,6 +2,7 @@
 import { WSAECONNRESET, WSAESHUTDOWN } from '../spi/index.js';
 import { writeOver } from './session-base.js';
 import { UrgentSession } from './session-urgent.js';
+import { SESSION_HEADER_BYTES } from './wire.js';
 
 /** As it is at load: a program’s fake timers, put in place later, must not stop a connection. */
 const { setImmediate } = globalThis;
@@ -22,13 +23,19 @@ export abstract class EndingSession extends UrgentSession {
     this.reading = false;
     this.send.drop();
     if (this.gone) this.finish();
-    else if (this.error !== 0 || this.receive.hasQueued || this.receive.hasGathered) this.abort();
+    else if (this.error !== 0 || this.leavesUnread()) this.abort();
     else {
       this.cancelTransfers();
       this.send.finWanted = true;
       this.send.pump();
       this.finishIfDone();
     }
+  }
+
+  /** Whether bytes have come that the program has not seen, also such that are still with the provider. */
+  private leavesUnread(): boolean {
+    const { receive, s } = this.io;
+    return this.receive.hasQueued || this.receive.hasGathered || receive.SdpArrived?.(s, SESSION_HEADER_BYTES) === true;
   }
 
   /**

@@ -208,20 +208,24 @@ export class Session extends SuspendableSession implements MessageReceiver {
     } else if (!this.gone) {
       this.report();
     }
-    if (this.pumpDue) this.pumpInRun(spent);
+    if (this.pumpDue && this.pumpInRun(spent)) spent = true;
     if (this.userClosed) this.finishIfDone();
-    else if (this.receive.finReceived && this.reading && !this.endDelivered) this.schedule();
+    else if (this.receive.finReceived && this.reading && !this.endDelivered) this.endInRun(spent);
   }
 
-  /** A report may have opened the window. The program hears of a finished write in a callback of its own. */
-  protected pumpInRun(spent: boolean): void {
+  /**
+   * A report may have opened the window. The program hears of a finished write in a callback of its own; true: it has used
+   * up this one.
+   */
+  protected pumpInRun(spent: boolean): boolean {
     this.pumpDue = false;
-    if (this.gone) return;
+    if (this.gone) return false;
     const writing = this.send.pending !== null;
     this.send.pump();
-    if (!writing || this.send.pending !== null || this.send.dropped) return;
+    if (!writing || this.send.pending !== null || this.send.dropped) return false;
     if (spent) setImmediate(writeOver, this, 0);
     else this.onWriteEnd(0);
+    return !spent;
   }
 
   // ---------------------------------------------------------------- the sending half's events

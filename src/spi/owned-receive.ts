@@ -80,6 +80,11 @@ export interface OwnedReceive {
   /** What the peer last published for `s` (mod 2^32); valid after its death too, until `WSPCloseSocket(s)`. */
   SdpPeerConsumed(s: SOCKET): number;
   /**
+   * Whether a message of more than `bytes` bytes has come for `s` that no run has presented yet. Who closes then leaves
+   * something unread. Absent: the provider cannot say.
+   */
+  SdpArrived?(s: SOCKET, bytes: number): boolean;
+  /**
    * Process exit (DESIGN D7): from now on `WSPSend` on any socket never pends; what the ring cannot hold goes to memory
    * that the peer will hold. Then {@link OwnedReceive.SdpEndExit} hands it over.
    */

@@ -235,6 +235,7 @@ export class LinkTable {
     link.unattached = null;
     link.unanswered = false;
     const { id, pid, uid, locked } = link;
+    if (pid === process.pid && link.isolate === this.isolate) this.host.addon.linkOwn(id);
     this.options.onEvent?.({ type: 'link-open', link: id, pid, uid, detail: '', refusal: link.reach.refusal, locked });
     const waiters = this.#waiters.get(link) ?? [];
     this.#waiters.delete(link);

@@ -148,6 +148,11 @@ export class Link {
     if ((connection & 1) === this.role) this.#freeIds.push(connection);
   }
 
+  /** Whether a message of more than `bytes` bytes waits in the ring for a connection. */
+  hasArrived(connection: number, bytes: number): boolean {
+    return this.open && !this.gone && this.#reader.hasMessage(connection, bytes);
+  }
+
   // ---------------------------------------------------------------- sending
 
   /** Puts a record made of `count` buffers (`bytes` in all) in the ring. */

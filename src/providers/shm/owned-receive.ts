@@ -32,6 +32,12 @@ export function makeOwnedReceive(state: ShmState): OwnedReceive {
       if (socket.link === null) return socket.finalConsumed;
       return socket.link.gone ? socket.finalConsumed : socket.link.peerConsumed(socket.connection);
     },
+    SdpArrived(s, bytes) {
+      const socket = state.sockets[s];
+      if (socket === undefined) return false;
+      if (socket.early.some(({ length }) => length > bytes)) return true;
+      return socket.link?.hasArrived(socket.connection, bytes) === true;
+    },
     SdpBeginExit() {
       state.transfers.endAll(); // first: what waits behind a transfer is to be sent
       for (const link of state.links.all) link.beginExit();

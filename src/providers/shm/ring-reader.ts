@@ -11,9 +11,13 @@ import {
   CONTROL_WANTED,
   type LinkLayout,
   RECORD_HEADER_BYTES,
+  RECORD_MESSAGE,
   RECORD_PAD,
 } from './layout.js';
 import { RECORD_BROKEN, RECORD_FOUND, RECORD_NONE, type RecordSource } from './record-source.js';
+
+/** A search for a connection's messages looks at so many records at most, for it is made whenever one is closed. */
+const RECORDS_SEARCHED_MAX = 1024;
 
 export class RingReader implements RecordSource {
   readonly bytes: Uint8Array;
@@ -47,6 +51,28 @@ export class RingReader implements RecordSource {
     this.#waitingIndex = (control + CONTROL_WAITING) >> 2;
     this.#wantedIndex = (control + CONTROL_WANTED) >> 2;
     this.#state = state;
+  }
+
+  /**
+   * Whether a message of more than `bytes` payload bytes for a connection is among what is to be taken. Nonsense ends the
+   * search, as does its length; who takes the records sees what is wrong with them.
+   */
+  hasMessage(connection: number, bytes: number): boolean {
+    const tail = Atomics.load(this.#words, this.#tailIndex);
+    let left = (tail - this.#head) | 0;
+    if (left < 0 || left > this.#ringBytes) return false;
+    let head = this.#head;
+    for (let seen = 0; left > 0 && seen < RECORDS_SEARCHED_MAX; seen++) {
+      const word = (this.#base + (head & (this.#ringBytes - 1))) >> 2;
+      const size = this.#words[word];
+      const padded = (size + 15) & ~15;
+      if (size < RECORD_HEADER_BYTES || padded > left) return false;
+      const isMessage = this.#words[word + 1] === RECORD_MESSAGE && this.#words[word + 2] === connection;
+      if (isMessage && size - RECORD_HEADER_BYTES > bytes) return true;
+      head = (head + padded) | 0;
+      left -= padded;
+    }
+    return false;
   }
 
   next(): number {

@@ -17,6 +17,7 @@ const NOT_REQUIRED = new Map([
   ['_consumed', 'set by an HTTP/1 server on handles, when one is there'],
   ['_getActiveHandles', 'a list for tools, extended if it is there'],
   ['_onTimeout', 'of our own stand-in for a socket'],
+  ['_tickCallback', 'without it what waits for an event comes a turn later'],
   ['_parent', 'of a TLS socket: for routeOf alone'],
   ['_readableState', 'read by the self-test, which refuses a Node without it'],
 ]);

@@ -136,7 +136,7 @@ describe('the end (CLOSE-12, CLOSE-13)', () => {
       a.step();
       assert.ok(a.user.log.length <= before + 1);
     }
-    assert.deepEqual(a.user.log, ['shutdown 0', 'data 3']);
+    assert.deepEqual(a.user.log, ['shutdown 0', 'data 3', 'end']);
   });
 
   it('resets when it closes with unread data', async () => {
