@@ -21,6 +21,9 @@ interface Chunk {
 const CHUNK_BYTES_MIN = 1024;
 const CHUNK_BYTES_MAX = 64 * 1024;
 
+/** What waits, as it goes to another process: bytes of the stream, or a block of urgent data among them. */
+export type Unread = Uint8Array | { readonly urgent: Uint8Array };
+
 export class ReceiveSide {
   /** Bytes that our side holds at most for its program: the peer's byte credit. */
   windowBytes = 0;
@@ -135,7 +138,8 @@ export class ReceiveSide {
     if (at < 0) return;
     const dropped = this.#queue.splice(transfer.ready.length > 0 ? at + 1 : at);
     for (const item of dropped) {
-      this.#forget(item instanceof IncomingTransfer ? (item.initial?.length ?? 0) : item.end - item.start);
+      if (item instanceof IncomingTransfer) this.#forget(item.initial?.length ?? 0);
+      else if (item.urgent !== true) this.#forget(item.end - item.start);
     }
   }
 
@@ -145,15 +149,19 @@ export class ReceiveSide {
   }
 
   /** All that waits, for another process to deliver; oldest first. */
-  takeAll(): (Uint8Array | IncomingTransfer)[] {
-    return this.#queue
-      .splice(0)
-      .map((item) => (item instanceof IncomingTransfer ? item : item.memory.subarray(item.start, item.end)));
+  takeAll(): (Unread | IncomingTransfer)[] {
+    return this.#queue.splice(0).map((item) => {
+      if (item instanceof IncomingTransfer) return item;
+      const bytes = item.memory.subarray(item.start, item.end);
+      return item.urgent === true ? { urgent: bytes } : bytes;
+    });
   }
 
   /** What waits, as {@link takeAll} gave it elsewhere; it is counted already. */
-  restore(item: Uint8Array | IncomingTransfer): void {
-    this.#queue.push(item instanceof IncomingTransfer ? item : { memory: item, start: 0, end: item.length });
+  restore(item: Unread | IncomingTransfer): void {
+    if (item instanceof IncomingTransfer) this.#queue.push(item);
+    else if (item instanceof Uint8Array) this.#queue.push({ memory: item, start: 0, end: item.length });
+    else this.placeUrgent(item.urgent);
   }
 
   /** The program is gone: nothing is kept for it. */

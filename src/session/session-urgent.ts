@@ -4,6 +4,7 @@
  */
 import { WSAECONNRESET, WSAEINVAL, WSAEMSGSIZE, WSAEOPNOTSUPP, WSAESHUTDOWN, WSAEWOULDBLOCK } from '../spi/index.js';
 import { TransferringSession } from './session-transfer.js';
+import type { UrgentState } from './suspension-state.js';
 import { MESSAGE_URGENT } from './wire.js';
 
 /** As it is at load: a program’s fake timers, put in place later, must not stop a connection. */
@@ -55,6 +56,22 @@ export abstract class UrgentSession extends TransferringSession {
   /** Whether the program has read exactly what was written before the last urgent block (SIOCATMARK). */
   get atMark(): boolean {
     return this.mark !== null && this.mark === this.counts.consumedBytes;
+  }
+
+  /** What is under way and waits, for another process (DUP-8). */
+  protected takeUrgent(): UrgentState {
+    const { urgentUnderWay: underWay, urgentInline: inline, mark } = this;
+    return { underWay, inline, mark, waiting: this.urgentWaiting.splice(0) };
+  }
+
+  /** As {@link takeUrgent} gave it elsewhere; `placed`: so many blocks more are among the data. */
+  protected restoreUrgent({ underWay, inline, mark, waiting }: UrgentState, placed: number): void {
+    this.urgentUnderWay = underWay;
+    this.urgentWanted = inline;
+    this.urgentInline = inline;
+    this.mark = mark;
+    this.urgentWaiting.push(...waiting);
+    this.receivedUrgent = waiting.length + placed;
   }
 
   /** A block of `length` bytes. A string tells what is wrong with it. */

@@ -240,7 +240,12 @@ export class Session extends SuspendableSession implements MessageReceiver {
   }
 
   onSendFailed(error: number): void {
-    // The provider has lost the connection and says so by onDisconnect, after what can still be read.
-    if (this.phase !== 'closed' && !this.gone) this.failWrite(error);
+    // The provider has lost the connection and says so by onDisconnect, after what can still be read. But whatever waits
+    // for something to be sent is not to depend on that.
+    if (this.phase === 'closed' || this.gone) return;
+    const writing = this.send.pending !== null;
+    this.failWrite(error);
+    if (this.userClosed) this.abort();
+    else if (this.send.finWanted && !this.send.finSent && !writing) this.endShutdown(error);
   }
 }

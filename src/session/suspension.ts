@@ -122,6 +122,7 @@ export abstract class SuspendableSession extends EndingSession {
       finSent: this.send.finSent,
       finReceived: this.receive.finReceived,
       unread: this.receive.takeAll().map((item) => (item instanceof IncomingTransfer ? incomingState(item) : item)),
+      urgent: this.takeUrgent(),
       lastIncoming: this.incoming?.lastNumber ?? 0,
       lastOutgoing: this.send.outgoing?.lastNumber ?? 0,
       lent: (this.send.outgoing?.transfers ?? []).map(outgoingState),
@@ -165,9 +166,10 @@ export abstract class SuspendableSession extends EndingSession {
       this.incoming.lastNumber = state.lastIncoming;
     }
     for (const item of state.unread) {
-      const restored = item instanceof Uint8Array ? item : this.incoming?.restore(item);
+      const restored = item instanceof Uint8Array || 'urgent' in item ? item : this.incoming?.restore(item);
       if (restored !== undefined) receive.restore(restored);
     }
+    this.restoreUrgent(state.urgent, state.unread.filter((item) => 'urgent' in item).length);
     if (state.lastOutgoing > 0) {
       send.outgoing = this.beginTransfers();
       send.outgoing.restore(state.lent, state.lastOutgoing);

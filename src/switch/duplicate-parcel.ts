@@ -2,7 +2,7 @@
  * What travels from one switch to another when a connection changes hands (DUP-8, DUP-23): the provider's protocol info
  * with its token, the names, and the session's state. It comes from another process, so everything in it is checked.
  *
- *     u32 bytes of the head · head, JSON · bytes not read by the program · announced and not fetched · not sent yet
+ *     u32 bytes of the head · head, JSON · bytes not read by the program · urgent ones · announced and not fetched · not sent yet
  */
 import {
   decodeOffer,
@@ -11,6 +11,9 @@ import {
   type Offer,
   type OutgoingState,
   type SessionState,
+  URGENT_BLOCKS_MAX,
+  type Unread,
+  type UrgentState,
   type Word,
 } from '../session/index.js';
 import { AF_INET, AF_INET6, makeSockaddr, type SOCKADDR, type WSAPROTOCOL_INFOW } from '../spi/index.js';
@@ -78,7 +81,8 @@ export function encodeParcel({ info, side, local, remote, state }: Parcel): Uint
       ours: hex(state.local),
       theirs: hex(state.peer),
       // Bytes are in the body, in this order; here are their lengths.
-      unread: state.unread.map((item) => (item instanceof Uint8Array ? put(item) : putIncoming(item, put))),
+      unread: state.unread.map((item) => putUnread(item, put)),
+      urgent: { ...state.urgent, waiting: state.urgent.waiting.map(put) },
       lent: state.lent.map(({ number, length, confirmed, rest }) => ({ number, length, confirmed, rest: put(rest) })),
       unsent: state.unsent.map(put),
       words: state.words.map(({ type, body: word }) => ({ type, body: put(word) })),
@@ -87,6 +91,11 @@ export function encodeParcel({ info, side, local, remote, state }: Parcel): Uint
   const size = Buffer.alloc(4);
   size.writeUInt32LE(head.length, 0);
   return Buffer.concat([size, head, ...body]);
+}
+
+function putUnread(item: Unread | IncomingState, put: (bytes: Uint8Array) => number): number | object {
+  if (item instanceof Uint8Array) return put(item);
+  return 'urgent' in item ? { urgent: put(item.urgent) } : putIncoming(item, put);
 }
 
 function putIncoming({ initial, ready, ...rest }: IncomingState, put: (bytes: Uint8Array) => number): object {
@@ -116,15 +125,20 @@ export function decodeParcel(bytes: Uint8Array): Parcel | string {
   }
   if (!isCounts(counts) || !isSize(lastIncoming) || !isSize(lastOutgoing)) return 'a parcel with counts that cannot be';
   const body = new Body(bytes.subarray(4 + size));
-  const unread = list(head['unread'], (item) => (isSize(item) ? body.take(item) : asIncoming(item, body)));
+  const unread = list(head['unread'], (item) => asUnread(item, body));
+  const urgent = asUrgent(head['urgent'], body);
   const lent = list(head['lent'], (item) => asOutgoing(item, body));
   const unsent = list(head['unsent'], (item) => body.take(item));
   const words = list(head['words'], (item) => asWord(item, body));
-  if (unread === null || lent === null || unsent === null || words === null || !body.isEmpty) {
+  if (unread === null || urgent === null || lent === null || unsent === null || words === null || !body.isEmpty) {
     return 'a parcel with bytes missing, or too many';
   }
+  const placed = unread.filter((item) => 'urgent' in item).length;
+  if (urgent.waiting.length + placed > URGENT_BLOCKS_MAX)
+    return 'a parcel with more urgent blocks than may be under way';
   const numbers = { initiator, counts, finSent, finReceived, lastIncoming, lastOutgoing };
-  return { info, side, local, remote, state: { ...numbers, local: ours, peer: theirs, unread, lent, unsent, words } };
+  const lists = { unread, lent, unsent, words };
+  return { info, side, local, remote, state: { ...numbers, ...lists, local: ours, peer: theirs, urgent } };
 }
 
 /** The bytes behind the head, taken from the front. */
@@ -155,6 +169,22 @@ function list<T>(value: unknown, make: (item: unknown) => T | null): T[] | null 
     made.push(one);
   }
   return made;
+}
+
+function asUnread(value: unknown, body: Body): Unread | IncomingState | null {
+  if (isSize(value)) return body.take(value);
+  if (typeof value !== 'object' || value === null || !('urgent' in value)) return asIncoming(value, body);
+  const urgent = body.take(value.urgent);
+  return urgent === null ? null : { urgent };
+}
+
+function asUrgent(value: unknown, body: Body): UrgentState | null {
+  if (typeof value !== 'object' || value === null) return null;
+  const { underWay, inline, mark, waiting: blocks } = value as Record<string, unknown>;
+  if (!isSize(underWay) || underWay > URGENT_BLOCKS_MAX || typeof inline !== 'boolean') return null;
+  if (mark !== null && (typeof mark !== 'number' || !Number.isInteger(mark))) return null;
+  const waiting = list(blocks, (block) => body.take(block));
+  return waiting === null ? null : { underWay, inline, mark, waiting };
 }
 
 function asIncoming(value: unknown, body: Body): IncomingState | null {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { EXIT_BYTES_MAX, WRITE_DONE, WRITE_PENDING } from '../../../src/session/index.js';
-import { RUN_VIOLATION, WSAECONNRESET, WSAESHUTDOWN } from '../../../src/spi/index.js';
+import { RUN_VIOLATION, WSAECONNRESET, WSAENETDOWN, WSAESHUTDOWN } from '../../../src/spi/index.js';
 import { encodeHeader, FLAG_CONFIRM, MESSAGE_CREDIT, MESSAGE_DATA, MESSAGE_FIN } from '../../../src/session/wire.js';
 import { pair, settle } from './support/wire-pair.js';
 
@@ -137,6 +137,50 @@ describe('the end (CLOSE-12, CLOSE-13)', () => {
       assert.ok(a.user.log.length <= before + 1);
     }
     assert.deepEqual(a.user.log, ['shutdown 0', 'data 3', 'end']);
+  });
+
+  it('closes although its FIN cannot be sent and the provider never says that the connection is lost (XFER-25)', async () => {
+    const [a, b] = pair();
+    a.session.confirm();
+    await settle(a, b);
+    a.sendError = WSAENETDOWN;
+    a.session.close();
+    await settle(a, b);
+    assert.deepEqual([a.session.phase, a.over, a.closed], ['closed', 1, true]);
+  });
+
+  it('closes although its FIN, or what waits before it, fails while the provider holds it', async () => {
+    for (const waits of [0, 10_000]) {
+      const [a, b] = pair({}, {}, 1);
+      a.session.confirm(); // fills the provider's queue
+      if (waits > 0) assert.equal(a.session.write(bytes(waits)), WRITE_PENDING);
+      a.session.close();
+      assert.equal(a.over, 0);
+      a.sendError = WSAENETDOWN;
+      await settle(a, b);
+      assert.deepEqual([a.session.phase, a.over], ['closed', 1]);
+    }
+  });
+
+  it('ends a shutdown whose FIN cannot be sent with the error, once, and then closes', async () => {
+    const [a, b] = pair();
+    a.session.startReading();
+    a.session.confirm();
+    await settle(a, b);
+    a.sendError = WSAENETDOWN;
+    a.session.shutdown();
+    await settle(a, b);
+    assert.deepEqual(a.user.log, [`shutdown ${WSAENETDOWN}`]);
+    b.kill();
+    await settle(a, b);
+    assert.deepEqual(a.user.log.slice(1), [`reset ${WSAECONNRESET}`]);
+    const [c, d] = pair();
+    c.session.confirm();
+    c.sendError = WSAENETDOWN;
+    c.session.shutdown();
+    await settle(c, d);
+    c.session.close();
+    assert.deepEqual([c.session.phase, c.over], ['closed', 1]);
   });
 
   it('resets when it closes with unread data', async () => {

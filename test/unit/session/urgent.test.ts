@@ -10,6 +10,7 @@ import {
   WSAESHUTDOWN,
   WSAEWOULDBLOCK,
 } from '../../../src/spi/index.js';
+import { move, suspend } from './support/hand-over.js';
 import { type End, pair, settle } from './support/wire-pair.js';
 
 const text = (value: string) => Buffer.from(value, 'latin1');
@@ -101,6 +102,65 @@ describe('urgent data (OOB-1 … OOB-5, GAP-14)', () => {
     b.session.close();
     await settle(a, b);
     assert.deepEqual([a.over, b.over], [1, 1]);
+  });
+
+  it('goes along when its receiver’s end goes to another process, and is taken there (DUP-8)', async () => {
+    const [a, b] = connected({ suspend: true });
+    b.session.write(text('before'));
+    for (let i = 0; i < 16; i++) assert.equal(b.session.sendUrgent(text(`${i}`)), 0);
+    b.session.write(text('behind'));
+    await settle(a, b);
+    suspend(a);
+    await settle(a, b);
+    const c = move(a, false);
+    assert.equal(b.session.sendUrgent(text('x')), -WSAEWOULDBLOCK, 'as many as may be are under way');
+    assert.equal(c.session.atMark, false);
+    c.session.startUrgent(false);
+    await settle(b, c);
+    assert.deepEqual(
+      c.user.log,
+      Array.from({ length: 16 }, (_, i) => `urgent ${i}`),
+    );
+    assert.equal(b.session.sendUrgent(text('x')), 0, 'all were taken');
+    const marks: boolean[] = [];
+    c.user.onData = () => marks.push(c.session.atMark);
+    await settle(b, c);
+    c.session.startReading();
+    await settle(b, c);
+    assert.deepEqual([c.user.log.at(-1), marks], ['urgent x', [false, true]]);
+  });
+
+  it('inline goes along in its place, beside the window, and what comes later is inline too', async () => {
+    const [a, b] = connected({ suspend: true });
+    a.session.startUrgent(true);
+    b.session.write(text('before'));
+    b.session.sendUrgent(new Uint8Array(4000).fill(33));
+    b.session.write(text('behind'));
+    await settle(a, b);
+    suspend(a);
+    await settle(a, b);
+    const c = move(a, true);
+    await settle(b, c);
+    assert.deepEqual(c.user.log, ['data 6', 'data 4000', 'data 6']);
+    assert.equal(c.consumed, 12, 'a block is no part of the stream');
+    b.session.sendUrgent(text('!!'));
+    await settle(b, c);
+    assert.equal(c.user.log.at(-1), 'data 2');
+    for (let i = 0; i < 16; i++) assert.equal(b.session.sendUrgent(text('y')), 0, 'each was taken');
+  });
+
+  it('counts what its sender’s end has sent from another process (DUP-8)', async () => {
+    const [a, b] = connected({ suspend: true });
+    for (let i = 0; i < 15; i++) a.session.sendUrgent(text(`${i}`));
+    await settle(a, b);
+    suspend(a);
+    await settle(a, b);
+    const c = move(a, false);
+    assert.deepEqual([c.session.sendUrgent(text('z')), c.session.sendUrgent(text('z'))], [0, -WSAEWOULDBLOCK]);
+    b.session.startUrgent(false);
+    await settle(b, c);
+    assert.equal(b.user.log.length, 16);
+    assert.equal(c.session.sendUrgent(text('z')), 0);
   });
 
   it('is refused with a reason: unknown to the peer, too large, empty, after the end', () => {

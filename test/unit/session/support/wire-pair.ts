@@ -56,6 +56,8 @@ export class End {
   consumed = 0;
   closed = false;
   exiting = false;
+  /** 0, or how every send fails from now on, also those that the provider holds. */
+  sendError = 0;
   /** Messages taken off the wire but not yet reported: must never exceed what we offered (SESS-4). */
   readonly violations: string[] = [];
   confirmed = 0;
@@ -75,8 +77,8 @@ export class End {
     table.lpWSPSend = (_s, buffers, count, sent, flags, overlapped, routine, thread, errno) => {
       assert.equal(flags, 0);
       assert.deepEqual([routine, thread], [null, null]);
-      if (this.closed || this.peer.closed) {
-        errno.value = WSAECONNRESET;
+      if (this.closed || this.peer.closed || this.sendError !== 0) {
+        errno.value = this.sendError || WSAECONNRESET;
         return SOCKET_ERROR;
       }
       const message = join(buffers, count);
@@ -177,8 +179,9 @@ export class End {
   flushPeer(): boolean {
     if (this.peer.posted.length === 0 || this.inbox.length >= this.queueMax) return false;
     const { message, overlapped } = this.peer.posted.shift()!;
-    this.inbox.push(message);
-    finishOverlapped(overlapped, 0, message.length);
+    const { sendError } = this.peer;
+    if (sendError === 0) this.inbox.push(message);
+    finishOverlapped(overlapped, sendError, sendError === 0 ? message.length : 0);
     completeOperation(overlapped);
     return true;
   }
