@@ -32,7 +32,7 @@ export interface Wanted {
 }
 
 /** For each question: a process that is stopped or busy for longer is listed as not answering. */
-const TIMEOUT_MILLISECONDS = 500;
+const TIMEOUT_MILLISECONDS = 2000;
 /** Descriptors and memory, not speed, set this. */
 const QUESTIONS_AT_ONCE = 64;
 

@@ -21,6 +21,8 @@ export interface QueryServerInput {
   /** Effective user id at the other end of a connected Unix socket; negative when it cannot be told (no answer then).
    *  Null where the addon is missing. */
   readonly peerUid: ((fd: number) => number) | null;
+  /** A questioner that reads nothing for so long is dropped, with the memory its answer holds, in ms. For tests. */
+  readonly patience?: number;
 }
 
 export interface QueryServer {
@@ -31,14 +33,16 @@ export interface QueryServer {
 
 /** More questions at once than this are not for looking at a process. */
 const QUESTIONS_MAX = 8;
-/** A questioner that does not read for this long is dropped, with the memory its answer holds. */
-const ANSWER_MILLISECONDS_MAX = 2000;
+/** See {@link QueryServerInput.patience}. */
+const PATIENCE_MILLISECONDS = 2000;
 /** Nothing needs to be sent to us; what comes is dropped unread, and more than this ends the connection. */
 const GARBAGE_BYTES_MAX = 4096;
 
 /** The part of a native Pipe handle that is used here. */
 interface PipeHandle {
   readonly fd: number;
+  /** Bytes that the other end has not taken. */
+  readonly writeQueueSize: number;
   close(): void;
 }
 /** The part of net.Server that is used here beside its types: both are as old as Node and held by the tests on each version. */
@@ -77,9 +81,14 @@ function answer(client: PipeHandle, input: QueryServerInput, done: () => void): 
   // Typed as net.SocketConstructorOpts without `handle`, which is how net.Server itself makes its sockets.
   const socket = new Socket({ handle: client, readable: true, writable: true } as unknown as { readable: boolean });
   socket.unref();
-  const timer = setTimeout(() => socket.destroy(), ANSWER_MILLISECONDS_MAX).unref();
+  let left = 0;
+  const timer = setInterval(() => {
+    const now = client.writeQueueSize;
+    if (now < left) left = now;
+    else socket.destroy();
+  }, input.patience ?? PATIENCE_MILLISECONDS).unref();
   socket.on('close', () => {
-    clearTimeout(timer);
+    clearInterval(timer);
     done();
   });
   // The questioner left: `close` follows.
@@ -90,7 +99,10 @@ function answer(client: PipeHandle, input: QueryServerInput, done: () => void): 
     if (garbageBytes > GARBAGE_BYTES_MAX) socket.destroy();
   });
   if (document === null) socket.destroy();
-  else socket.end(document, () => socket.destroySoon());
+  else {
+    socket.end(document, () => socket.destroySoon());
+    left = client.writeQueueSize;
+  }
 }
 
 /** Take questions from `handle`; nothing may be thrown from here, it would be the program's uncaught exception. */

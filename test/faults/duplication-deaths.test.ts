@@ -41,7 +41,7 @@ describe('somebody dies during the hand-over: an error for who is left, in bound
             const { events } = (await handing.hears('closed', () => true, DOUBT)) as { events: string[] };
             assert.match(events.join(), /^(ECONNRESET|EPIPE|end|end,EPIPE|end,ECONNRESET)$/);
           } else {
-            const end = await gone(remote, 30_000);
+            const end = await gone(remote);
             assert.ok(end.good, 'no gap, nothing foreign');
             if (victim === 'owner' && SAFE.includes(point)) assertWhole(end, FEW);
             else if (victim === 'owner') {

@@ -43,7 +43,7 @@ for (const switching of ROUTES) {
       await delay(300);
       assert.equal(client.ended, false, 'the client must still be there');
       client.signal('SIGTERM');
-      const { routes } = await client.succeeded(3000);
+      const { routes } = await client.succeeded();
       if (switching !== 'off') {
         assertSan(routes, 'client');
       }
@@ -52,7 +52,7 @@ for (const switching of ROUTES) {
 
     test('an unreferenced connection keeps nobody', async (t) => {
       const { server, client } = await hold(t, switching, { count: 3, unref: true });
-      const { log } = await client.succeeded(3000);
+      const { log } = await client.succeeded();
       assert.equal(log.facts['ended'], 0, 'nothing closed them before');
       const { log: serverLog } = await server.stopped();
       for (const { events } of Object.values(serverLog.sockets)) {
@@ -62,17 +62,19 @@ for (const switching of ROUTES) {
 
     test('a client that is idle uses no processor time', async (t) => {
       const { server, client } = await hold(t, switching, { count: 20 });
-      await delay(500);
-      const before = [cpuTicks(client.pid), cpuTicks(server.pid)];
-      await delay(1500);
-      const used = [cpuTicks(client.pid), cpuTicks(server.pid)].map((ticks, i) => ticks - (before[i] ?? 0));
-      // A tick is 10 ms: one of them may be a garbage collection.
-      assert.ok(
-        used.every((ticks) => ticks <= 2),
-        `ticks used: ${used.join(' and ')}`,
-      );
+      const ticks = (): number[] => [cpuTicks(client.pid), cpuTicks(server.pid)];
+      // On a loaded machine a program is not done with its start as soon as it says so. A tick is 10 ms: one of them may be a
+      // garbage collection.
+      let used: number[];
+      let tries = 0;
+      do {
+        const before = ticks();
+        await delay(1500);
+        used = ticks().map((now, i) => now - (before[i] ?? 0));
+      } while (used.some((count) => count > 2) && ++tries < 10);
+      assert.ok(tries < 10, `ticks used: ${used.join(' and ')}`);
       client.signal('SIGTERM');
-      await client.succeeded(3000);
+      await client.succeeded();
       await server.stopped();
     });
   });
@@ -115,8 +117,8 @@ describe('what a process leaves when it ends', { concurrency: 2 }, () => {
       if (switching !== 'off') {
         assertSan(routes, 'client');
       }
-      // The server resumes late, so its stop must wait until everything was read.
-      await delay(late + 100);
+      // The server resumes late; its stop must wait until everything was read.
+      await server.says('collected');
       const { log } = await server.stopped();
       return log.facts[`from ${seed}`] as Record<string, unknown>;
     } finally {

@@ -36,7 +36,7 @@ test('a provider of the running switch is told when the mapping of memory has ch
     ['-r', join(root, 'register.cjs'), program('caching-program.mjs')],
     {
       encoding: 'utf8',
-      timeout: 60_000,
+      timeout: 100_000,
       env: {
         ...process.env,
         NODE_OPTIONS: '',

@@ -15,6 +15,7 @@ const server = net.createServer({ pauseOnConnect: true }, (socket) => {
     const seed = data.subarray(0, newline).toString();
     const rest = data.subarray(newline + 1);
     record.fact(`from ${seed}`, { length: rest.length, prefix: rest.equals(record.bytes(seed, rest.length)), events });
+    process.stdout.write('collected {}\n');
   });
   // Late, so that the sender is gone before the first byte is read.
   setTimeout(() => socket.resume(), record.parameters().late ?? 0);

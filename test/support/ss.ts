@@ -44,11 +44,11 @@ export interface ShownProcess {
 
 /** All isolates of these processes. */
 export const ss = async (...pids: readonly number[]): Promise<readonly ShownProcess[]> => {
-  const { stdout } = await promisify(execFile)(nodeBinary, [cliFile, 'ss', '--json'], { timeout: 10_000 });
+  const { stdout } = await promisify(execFile)(nodeBinary, [cliFile, 'ss', '--json'], { timeout: 60_000 });
   const { processes } = JSON.parse(stdout) as { processes: readonly ShownProcess[] };
   return processes.filter(({ pid }) => pids.includes(pid));
 };
 
 /** The text form, for people. */
 export const ssText = async (...args: readonly string[]): Promise<string> =>
-  (await promisify(execFile)(nodeBinary, [cliFile, 'ss', ...args], { timeout: 10_000 })).stdout;
+  (await promisify(execFile)(nodeBinary, [cliFile, 'ss', ...args], { timeout: 60_000 })).stdout;

@@ -42,7 +42,7 @@ export async function start(
   return { handing, remote: new Proc(t, 'handed.mjs', { parameters: { ...total, port }, env }) };
 }
 
-export const gone = async (remote: Proc, within = 30_000): Promise<Gone> =>
+export const gone = async (remote: Proc, within = 60_000): Promise<Gone> =>
   (await remote.hears('gone', () => true, within)) as unknown as Gone;
 
 /** Everything came back, once and in order. */

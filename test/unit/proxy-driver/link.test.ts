@@ -125,24 +125,22 @@ test('random values in every shared word neither crash nor hang', async () => {
   assert.ok(a.memory);
   const words = new Int32Array(a.memory, 256, 256);
   b.onMessages = () => undefined;
-  const end = performance.now() + 300;
   let timers = 0;
   const interval = setInterval(() => timers++, 1);
-  while (performance.now() < end && b.closed === null) {
+  for (let round = 0; (round < 200 || timers <= 5) && b.closed === null; round++) {
     for (let i = 0; i < 50; i++)
       Atomics.store(words, Math.floor(Math.random() * 256), Math.floor(Math.random() * 2 ** 32) | 0);
     addon.linkBell(a.link);
     await new Promise((resolve) => setTimeout(resolve, 0));
   }
   clearInterval(interval);
-  assert.ok(timers > 5);
   a.close();
   b.close();
 });
 
 test('an exception in a callback is an uncaughtException, and the link goes on', () => {
   const fixture = fileURLToPath(new URL('./throwing.js', import.meta.url));
-  const { status, stdout, stderr } = spawnSync(process.execPath, [fixture], { encoding: 'utf8', timeout: 10_000 });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [fixture], { encoding: 'utf8', timeout: 60_000 });
   assert.equal(stderr, '');
   assert.equal(status, 0);
   assert.equal(stdout, 'uncaughtException: drain\nuncaughtException: packet\nmessages: 2\n');
@@ -150,7 +148,7 @@ test('an exception in a callback is an uncaughtException, and the link goes on',
 
 test('only hold() keeps a program alive', () => {
   const fixture = fileURLToPath(new URL('./holding.js', import.meta.url));
-  const run = (mode: string) => spawnSync(process.execPath, [fixture, mode], { encoding: 'utf8', timeout: 10_000 });
+  const run = (mode: string) => spawnSync(process.execPath, [fixture, mode], { encoding: 'utf8', timeout: 60_000 });
   assert.equal(run('free').stdout, 'end\n');
   assert.equal(run('held').stdout, 'message\nend\n');
 });

@@ -123,7 +123,7 @@ test('children are started, memory is released and the process ends while ranges
   assert.equal(secured.check(mine, true), 0);
   assert.equal(secured.unsecure(mine), 0);
   const fixture = fileURLToPath(new URL('./securing.js', import.meta.url));
-  const { status, signal, stdout } = spawnSync(process.execPath, [fixture], { encoding: 'utf8', timeout: 20_000 });
+  const { status, signal, stdout } = spawnSync(process.execPath, [fixture], { encoding: 'utf8', timeout: 60_000 });
   assert.deepEqual([status, signal, stdout], [0, null, 'secured\n'], 'the helper thread keeps no process alive');
 });
 
