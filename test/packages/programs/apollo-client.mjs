@@ -1,5 +1,6 @@
 // Queries, mutations, batches and errors by fetch, and a crowd of them.
 import record from '../../programs/lib/record.cjs';
+import './lib/strict-facts.mjs';
 
 const { port } = record.parameters();
 const call = async (body, headers = {}) => {

@@ -1,6 +1,7 @@
 // Downloads: whole, in ranges, not modified, slow to read.
 import http from 'node:http';
 import record from '../../programs/lib/record.cjs';
+import './lib/strict-facts.mjs';
 
 const SIZE = 12 * 1024 * 1024;
 const { files } = record.parameters();
@@ -27,7 +28,9 @@ for (const [name, port] of Object.entries(files)) {
     parts.map(({ status, hash, headers }, i) => [status, hash === hashOf(...ranges[i]), headers['content-range']]),
   );
   const last = await get('/large.bin', { range: 'bytes=-1000' });
-  record.fact(`${name}: the end`, [last.status, last.length, last.hash === hashOf(SIZE - 1000, SIZE)]);
+  // One of them does not know ranges that count from the end: 416, and nothing.
+  const end = last.status === 206 ? hashOf(SIZE - 1000, SIZE) : hashOf(0, 0);
+  record.fact(`${name}: the end`, [last.status, last.length, last.hash === end]);
   record.fact(`${name}: outside`, (await get('/large.bin', { range: `bytes=${SIZE}-` })).status);
   const page = await get('/page.txt');
   record.fact(`${name}: page`, [page.status, page.hash, page.headers['content-type']]);

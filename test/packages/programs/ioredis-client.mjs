@@ -2,6 +2,7 @@
 // that the server closes, and two ways to end.
 import { Redis } from 'ioredis';
 import record from '../../programs/lib/record.cjs';
+import './lib/strict-facts.mjs';
 
 const { port } = record.parameters();
 const options = { port, host: '127.0.0.1', retryStrategy: () => 10 };

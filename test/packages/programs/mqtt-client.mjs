@@ -1,6 +1,7 @@
 // mqtt: the three qualities of service, retained messages, wildcards, large payloads, a last will, a second session.
 import mqtt from 'mqtt';
 import record from '../../programs/lib/record.cjs';
+import './lib/strict-facts.mjs';
 
 const { port } = record.parameters();
 const url = `mqtt://127.0.0.1:${port}`;

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import nodemailer from 'nodemailer';
 import record from '../../programs/lib/record.cjs';
+import './lib/strict-facts.mjs';
 
 const { port, tls } = record.parameters();
 const ca = readFileSync(`${tls}/cert.pem`);

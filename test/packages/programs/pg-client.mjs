@@ -4,6 +4,7 @@ import { drizzle } from 'drizzle-orm/node-postgres';
 import { integer, jsonb, pgTable, serial, text } from 'drizzle-orm/pg-core';
 import pg from 'pg';
 import record from '../../programs/lib/record.cjs';
+import './lib/strict-facts.mjs';
 
 const { postgres } = record.parameters();
 const client = new pg.Client(postgres);

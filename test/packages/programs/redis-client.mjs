@@ -1,6 +1,7 @@
 // `redis` (node-redis): commands, large binary values, transactions, publish and subscribe, a pool, its ways to end.
 import { createClient, createClientPool, RESP_TYPES } from 'redis';
 import record from '../../programs/lib/record.cjs';
+import './lib/strict-facts.mjs';
 
 const { port } = record.parameters();
 const options = { RESP: 2, socket: { port, host: '127.0.0.1', reconnectStrategy: () => 10 } };

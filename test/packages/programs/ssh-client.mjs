@@ -2,6 +2,7 @@
 import http from 'node:http';
 import ssh2 from 'ssh2';
 import record from '../../programs/lib/record.cjs';
+import './lib/strict-facts.mjs';
 
 const { port, ssh } = record.parameters();
 const options = { host: '127.0.0.1', port: ssh, username: 'user', password: 'secret' };

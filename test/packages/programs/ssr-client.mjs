@@ -1,5 +1,6 @@
 // A browser's requests to sveltekit-server.mjs: pages, data, a form, a download and an upload through both servers.
 import record from '../../programs/lib/record.cjs';
+import './lib/strict-facts.mjs';
 
 const { ssr } = record.parameters();
 const origin = `http://127.0.0.1:${ssr}`;

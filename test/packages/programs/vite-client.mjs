@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { WebSocket } from 'ws';
 import record from '../../programs/lib/record.cjs';
+import './lib/strict-facts.mjs';
 
 const { vite, root } = record.parameters();
 const origin = `http://127.0.0.1:${vite}`;
