@@ -132,7 +132,9 @@ class Generator {
     const name = `c${this.#connections.length}`;
     const then: Step[] = [];
     const made = this.#model(name, server, options, reading, refused);
-    if (this.#percent(30)) then.push(...this.#steps(made.client, true));
+    // What reaches a socket that is destroyed as soon as it is accepted comes before or after that.
+    const destroyed = this.#servers[server].greeting.some((own) => own.do === 'destroy');
+    if (!destroyed && this.#percent(30)) then.push(...this.#steps(made.client, true));
     const step: Step = { do: 'connect', server: nowhere ? null : server, options, reading, then };
     this.#push('client', name, [step]);
     // A name takes time to resolve, and the order in which connections are accepted shall be known.
