@@ -36,7 +36,7 @@ const LARGE = [16_383, 16_384, 16_385, 65_536, 65_537, 100_000, 262_144, 300_001
 const UNREAD_MAX = 12_000;
 const CONNECTIONS_MAX = 4;
 
-/** What its peer has written in the same turn has reached an end's kernel, but not an end of the SAN. */
+/** What its peer has written in the same turn has reached an end’s kernel, but not an end of the SAN. */
 const DESTRUCTION: ReadonlySet<Step['do']> = new Set(['destroy', 'destroy-error', 'destroy-soon', 'reset', 'abort']);
 
 class Generator {
@@ -229,10 +229,12 @@ class Generator {
     if (dice < 84) return this.#reads(end);
     if (dice < 90) return connecting ? [] : this.#times(end);
     if (connecting) return [];
-    return [this.#note(end, this.#destruction())];
+    return [this.#note(end, this.#destruction(end))];
   }
 
-  #destruction(): Step {
+  /** Not a reset for an end that has not read everything: libuv tells it of an end instead if both come at once. */
+  #destruction(end: End): Step {
+    if (end.unread > 0) return { do: end.peerUnread > 0 ? 'no-delay' : 'destroy' };
     const kinds = ['destroy', 'destroy', 'destroy-error', 'destroy-soon', 'destroy-soon', 'reset', 'abort'] as const;
     return { do: this.#one(kinds) };
   }

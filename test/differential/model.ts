@@ -58,6 +58,11 @@ export class End {
     return this.#peer?.breaks === true;
   }
 
+  /** Bytes that this end has not taken. */
+  get peerUnread(): number {
+    return this.#peer?.unread ?? 0;
+  }
+
   /** It is destroyed, or never was connected. */
   die(): void {
     this.dead = true;
