@@ -132,9 +132,9 @@ class Generator {
     const name = `c${this.#connections.length}`;
     const then: Step[] = [];
     const made = this.#model(name, server, options, reading, refused);
-    // What reaches a socket that is destroyed as soon as it is accepted comes before or after that.
-    const destroyed = this.#servers[server].greeting.some((own) => own.do === 'destroy');
-    if (!destroyed && this.#percent(30)) then.push(...this.#steps(made.client, true));
+    // What reaches a socket that is destroyed as soon as it is accepted, or not accepted, comes before or after that.
+    const gone = made.server === null || this.#servers[server].greeting.some((own) => own.do === 'destroy');
+    if (!gone && this.#percent(30)) then.push(...this.#steps(made.client, true));
     const step: Step = { do: 'connect', server: nowhere ? null : server, options, reading, then };
     this.#push('client', name, [step]);
     // A name takes time to resolve, and the order in which connections are accepted shall be known.
@@ -179,9 +179,10 @@ class Generator {
     if (end.dead && !this.#percent(10)) return;
     const peer = end === client ? server : client;
     if (end.peerGone) this.#separate();
+    const alive = !end.dead;
     const steps = this.#steps(end, false);
-    if (peer !== null && steps.some((step) => DESTRUCTION.has(step.do)) && this.#isJoinedBy(peer.name))
-      this.#separate();
+    const destroys = (alive && end.dead) || steps.some((step) => DESTRUCTION.has(step.do));
+    if (destroys && (this.#isJoinedBy(end.name) || (peer !== null && this.#isJoinedBy(peer.name)))) this.#separate();
     this.#push(end.side, end.name, steps);
   }
 
@@ -204,6 +205,7 @@ class Generator {
     for (const { client, server } of this.#connections) {
       for (const end of [client, server]) {
         if (end === null || end.dead) continue;
+        if (end.peerGone) this.#separate();
         if (!end.takes) this.#push(end.side, end.name, [this.#note(end, { do: 'resume' })]);
         if (!end.ended) this.#push(end.side, end.name, [this.#note(end, { do: 'end', bytes: this.#one([0, 0, 5]) })]);
       }
