@@ -48,9 +48,9 @@ export class End {
     return peer.reading !== 'echo' || this.takes;
   }
 
-  /** The other end is closed. */
+  /** The other end is closed, or there is none. */
   get peerGone(): boolean {
-    return this.#peer?.dead === true;
+    return this.#peer?.dead !== false;
   }
 
   /** The other end leaves its iteration with the next chunk, and resets the connection if there are more. */
