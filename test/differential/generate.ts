@@ -252,7 +252,7 @@ class Generator {
       if (!end.peerTakesAll && end.unread + bytes > UNREAD_MAX) break;
       steps.push(this.#note(end, this.#write(bytes)));
     }
-    if (corked && this.#percent(80)) steps.push({ do: 'uncork' });
+    if (corked && (end.reading === 'echo' || this.#percent(80))) steps.push({ do: 'uncork' });
     if (!end.peerGone && this.#percent(8)) steps.push(this.#note(end, { do: 'end', bytes: this.#one([0, 100]) }));
     return steps;
   }
@@ -274,6 +274,8 @@ class Generator {
       'break',
       'set-encoding',
     ] as const);
+    // What a corked end sends back is as much as came before its buffer was full, and that depends on the chunks.
+    if (kind === 'cork' && end.reading === 'echo') return [];
     if (kind !== 'set-encoding') return [this.#note(end, { do: kind })];
     return [this.#note(end, { do: kind, encoding: this.#one(['hex', 'latin1']) })];
   }
@@ -292,7 +294,10 @@ class Generator {
     const kind = this.#random.below(3);
     if (kind === 0) return [{ do: 'time-limit' }];
     // No later round may be disturbed by it.
-    if (kind === 1) return end.connected ? [{ do: 'time-out' }] : [];
+    if (kind === 1) {
+      this.#separate();
+      return end.connected ? [{ do: 'time-out' }] : [];
+    }
     return [{ do: 'no-time-limit' }];
   }
 }
