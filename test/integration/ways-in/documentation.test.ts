@@ -20,7 +20,8 @@ describe('docs/WAYS_IN.md', () => {
     test(way.trim(), () => {
       for (const [file, name] of testsOf(tests)) {
         assert.ok(file !== undefined && name !== undefined, `a test is named as \`file\`: name, not as ${tests}`);
-        const source = readFileSync(join(root, 'test/integration', file), 'utf8');
+        const folder = file.startsWith('packages/') ? 'test' : 'test/integration';
+        const source = readFileSync(join(root, folder, file), 'utf8');
         assert.ok(source.includes(name.replace(/`/g, '\\`')) || source.includes(name), `${file} has no test ${name}`);
       }
     });
