@@ -39,6 +39,10 @@ const DEFAULT_BACKLOG = 511;
 /** Position of `backlog` in `_listen2(address, port, addressType, backlog, fd, flags)`. */
 const BACKLOG_ARGUMENT = 3;
 
+/** Node takes notice of `dropMaxConnection` since 22.12 and 23.1. Nothing in it shows that. */
+const [NODE_MAJOR, NODE_MINOR] = process.versions.node.split('.', 2).map(Number);
+const KNOWS_DROP = NODE_MAJOR > 23 || (NODE_MAJOR === 23 && NODE_MINOR >= 1) || (NODE_MAJOR === 22 && NODE_MINOR >= 12);
+
 /** What listening needs to know; one per installation. */
 export interface ListenContext {
   readonly internals: NodeInternals;
@@ -188,7 +192,8 @@ export class Companion implements ListenRequest {
   hasRoom(waiting: number): boolean {
     if (this.#handle.fd !== undefined) return true;
     const { maxConnections, _connections: open, dropMaxConnection } = this.#server;
-    return dropMaxConnection === true || typeof maxConnections !== 'number' || open + waiting < maxConnections;
+    if (KNOWS_DROP && dropMaxConnection === true) return true;
+    return typeof maxConnections !== 'number' || open + waiting < maxConnections;
   }
 
   /** Why this listener is on TCP alone; null: it serves the SAN too. */

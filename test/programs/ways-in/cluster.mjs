@@ -4,13 +4,16 @@ import net from 'node:net';
 import record from '../lib/record.cjs';
 import { runCases } from './lib/cases.mjs';
 
-/** What the workers of a case say to listen(), and of their server. */
+/**
+ * What the workers of a case say to listen(), and of their server. Workers that say the same host, and port 0, share a port:
+ * each case has a host of its own.
+ */
 const settings = {
   exclusive: [{ exclusive: true }, {}],
   reusePort: [{ reusePort: true }, {}],
-  backlog: [{ backlog: 3 }, {}],
+  backlog: [{ host: '127.0.0.11', backlog: 3 }, {}],
   ipv6Only: [{ host: '::1', ipv6Only: true }, {}],
-  dropMaxConnection: [{}, { maxConnections: 1, dropMaxConnection: true }],
+  dropMaxConnection: [{ host: '127.0.0.12' }, { maxConnections: 1, dropMaxConnection: true }],
 };
 
 if (cluster.isWorker) {
@@ -54,8 +57,10 @@ if (cluster.isWorker) {
     const close = () => started.forEach(([worker]) => worker.send('stop'));
     return { listening: true, address: () => ({ port: started.at(-1)[1] }), close };
   };
-  const talk = async (end, options) => {
-    const socket = end.connect(options);
+  /** Where the workers of a case are. */
+  const at = ({ name, host }) => settings[name][0].host ?? host;
+  const talk = async (end) => {
+    const socket = end.connect({ host: at(end) });
     await record.until(socket, 'data');
     socket.end();
     await record.until(socket, 'close');
@@ -68,17 +73,18 @@ if (cluster.isWorker) {
     exclusive: { serve: workers(2), connect: some },
     reusePort: { serve: workers(2), connect: some },
     backlog: { serve: workers(2), connect: some },
-    ipv6Only: { serve: workers(1), connect: (end) => talk(end, { host: '::1' }) },
+    ipv6Only: { serve: workers(1), connect: talk },
     dropMaxConnection: {
       serve: workers(1),
       async connect(end) {
-        const first = end.connect();
+        const first = end.connect({ host: at(end) });
         await record.until(first, 'data');
         // Dropped, where Node knows the property; else it waits until the first has gone.
         const second = net
-          .connect(end.target)
+          .connect({ ...end.target, host: at(end) })
           .on('error', () => {})
           .resume();
+        const gone = record.until(second, 'close');
         const which = Promise.race([record.until(second, 'end'), record.until(second, 'data')]);
         const known = Number(process.versions.node.split('.', 1)) >= 22;
         if (known) await which;
@@ -87,7 +93,7 @@ if (cluster.isWorker) {
         await which;
         end.note(second.bytesRead);
         second.end();
-        await record.until(second, 'close');
+        await gone;
       },
     },
   });

@@ -312,7 +312,10 @@ describe('the companion', () => {
       hidden._connections = 2;
       assert.equal(request?.hasRoom(0), false);
       (server as { dropMaxConnection?: boolean }).dropMaxConnection = true;
-      assert.equal(request?.hasRoom(0), true, 'net is to drop it');
+      // Older ones take no notice of it.
+      const [major, minor] = process.versions.node.split('.', 2).map(Number) as [number, number];
+      const known = major > 23 || (major === 23 && minor >= 1) || (major === 22 && minor >= 12);
+      assert.equal(request?.hasRoom(0), known, 'net is to drop it, where it knows that');
       hidden._connections = 0;
       server.close();
     });
