@@ -65,15 +65,27 @@ export function uvFromWsa(error: number): number {
 }
 
 /**
- * `new` gives a native JSStream with the prototype of the class that was asked for. `onread` is set while the native
- * accessor still shows: the slot must hold a function before a native consumer lets go of the stream, else Node aborts.
+ * What is left of a chunk when its native consumer lets go of the stream in the middle of it. From libuv nothing more
+ * comes once the handle is closed.
  */
+function onNativeRead(this: BaseHandle, memory?: ArrayBuffer): unknown {
+  return this.closed ? undefined : handleEnvironment().internals.onStreamRead.call(this, memory);
+}
+
+/**
+ * A native JSStream that is no handle yet. `onread` is set while the native accessor still shows: the slot must hold a
+ * function before a native consumer lets go of the stream, else Node aborts.
+ */
+export function newNativeStream(): object {
+  const native = new (handleEnvironment().internals.JSStream)() as { onread: unknown };
+  native.onread = onNativeRead;
+  return native;
+}
+
+/** `new` gives a native JSStream with the prototype of the class that was asked for. */
 // eslint-disable-next-line @typescript-eslint/no-extraneous-class -- it only lends its prototype.
 class NativeStream {
-  constructor() {
-    const { JSStream, onStreamRead } = handleEnvironment().internals;
-    const native = new JSStream() as { onread: unknown };
-    native.onread = onStreamRead;
+  constructor(native: object) {
     return Object.setPrototypeOf(native, new.target.prototype) as NativeStream;
   }
 }
@@ -112,8 +124,14 @@ export abstract class BaseHandle extends NativeStream {
   private held = false;
   [key: symbol]: unknown;
 
-  constructor(connection: SanConnection, tcp: TcpHandle | null, resource: AsyncResource, listed: boolean) {
-    super();
+  constructor(
+    connection: SanConnection,
+    tcp: TcpHandle | null,
+    resource: AsyncResource,
+    listed: boolean,
+    native: object,
+  ) {
+    super(native);
     this.onread = handleEnvironment().internals.onStreamRead;
     this.session = connection.session;
     this.connection = connection;

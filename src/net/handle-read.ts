@@ -59,9 +59,21 @@ export abstract class ReadingHandle extends WritingHandle {
     if (this.flowing) return 0;
     this.flowing = true;
     this.updateHold();
-    if (this.leftover === null) this.session.startReading();
+    if (this.leftover === null) this.startSession();
     else this.scheduleLeftover();
     return 0;
+  }
+
+  private startSession(): void {
+    if (!this.hasReports) this.session.startReading();
+  }
+
+  protected override delay(): void {
+    this.session.stopReading();
+  }
+
+  protected override goOn(): void {
+    if (!this.closed && this.flowing && this.leftover === null) this.session.startReading();
   }
 
   readStop(): number {
@@ -94,6 +106,8 @@ export abstract class ReadingHandle extends WritingHandle {
     this.nativelyRead = true;
     this.tlsTaken = true;
     this.tlsWrap = wrap;
+    // As on TCP, TLS comes before the buffer of an `onread` option.
+    this.userBuffer = null;
   }
 
   /** An HTTP/1 server sets it right before its parser consumes the stream. The name is Node's. */
@@ -183,8 +197,8 @@ export abstract class ReadingHandle extends WritingHandle {
       const size = Math.min(NATIVE_BYTES_MAX, end - at);
       this.bytesRead += size;
       this.readBuffer(new Uint8Array(from, at, size));
-      // The consumer's answers were taken inside that call; it may hear of them now that it has returned.
-      this.flushReports();
+      // The consumer's answers were taken inside that call; it may hear of them now that it has returned. Not so TLS.
+      if (!this.tlsTaken) this.flushReports();
       at += size;
     }
   }
@@ -213,7 +227,7 @@ export abstract class ReadingHandle extends WritingHandle {
   deliverEndNow(): void {
     if (this.isNativelyRead()) {
       this.emitEOF();
-      this.flushReports();
+      if (!this.tlsTaken) this.flushReports();
       return;
     }
     state[kRead] = uvCode('UV_EOF');
@@ -247,7 +261,7 @@ export abstract class ReadingHandle extends WritingHandle {
     this.leftover = null;
     this.onData(leftover.memory, leftover.offset, leftover.length);
     // What the chunk left behind for the next readStart keeps the session waiting as well.
-    if (this.canStart()) this.session.startReading();
+    if (this.canStart()) this.startSession();
   }
 
   private canStart(): boolean {

@@ -66,6 +66,9 @@ export abstract class WritingHandle extends BaseHandle {
 
   /** Whether TLS writes natively. */
   protected abstract get underTls(): boolean;
+  /** Nothing is to be delivered until {@link goOn}. */
+  protected abstract delay(): void;
+  protected abstract goOn(): void;
   /** JSStream's own, for requests of native consumers. */
   protected abstract finishWrite(req: object, status: number): void;
   protected abstract finishShutdown(req: object, status: number): void;
@@ -232,7 +235,7 @@ export abstract class WritingHandle extends BaseHandle {
    * A native consumer writes; `list` holds copies of its bytes. HTTP/2 hears of a finished write within the call, as from
    * libuv: while a write of its own is under way it stops reading, and with nothing left to read for it stays so and never
    * sees the peer go. Not so while it hears that a write which had to wait is over: then it goes on with input that waited
-   * as well, and would begin with the same input again. Nor may TLS hear of it from inside the call; see `reportLater`.
+   * as well, and would begin with the same input again. TLS hears of it later, see `reportLater`.
    */
   protected writeNatively(req: object, list: readonly Uint8Array[]): number {
     if (this.closed) return uvCode('UV_EBADF');
@@ -307,12 +310,20 @@ export abstract class WritingHandle extends BaseHandle {
   private reportLater(operation: WriteOperation, status: number): void {
     if (this.reports === null) {
       this.reports = [];
-      // Soon, for HTTP/2 sends nothing more until it knows. But TLS may write with no callback scope around it: then Node
-      // drains the ticks inside the very call that must return first.
-      if (this.underTls) setImmediate(reportAll, this);
-      else process.nextTick(reportAll, this);
+      // Soon, for HTTP/2 sends nothing more until it knows. TLS over TCP hears of every write from an immediate, before the
+      // loop can have anything to read again: so here, and no earlier than immediates of its own, else it takes the end of
+      // one write for that of the next. Nor may it hear of an answer to a write before it hears of the write: a program
+      // that ends its socket in between would cut off the last words of a handshake, which wait for that.
+      if (this.underTls) {
+        setImmediate(reportAll, this);
+        this.delay();
+      } else process.nextTick(reportAll, this);
     }
     this.reports.push({ operation, status });
+  }
+
+  protected get hasReports(): boolean {
+    return this.reports !== null;
   }
 
   /** Reports what is finished now, because no frame of the requester is on the stack. */
@@ -321,6 +332,7 @@ export abstract class WritingHandle extends BaseHandle {
     if (reports === null) return;
     this.reports = null;
     for (const item of reports) this.report(item);
+    if (this.underTls && !this.hasReports) this.goOn();
   }
 
   /** For the callbacks outside the class. */

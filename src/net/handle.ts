@@ -4,11 +4,11 @@
  */
 import type { AsyncResource } from 'node:async_hooks';
 import { inspect } from 'node:util';
-import type { SessionUser } from '../session/index.js';
+import { isDeliveringLate, type SessionUser } from '../session/index.js';
 import { fillNodeAddress } from './address.js';
 import { copyStores, newHandleResource } from './async-context.js';
 import { enter } from './callback.js';
-import { handleEnvironment, uvCode } from './handle-base.js';
+import { handleEnvironment, newNativeStream, uvCode } from './handle-base.js';
 import { namesOf } from './handle-names.js';
 import { ReadingHandle } from './handle-read.js';
 import type { Relay } from './handle-relay.js';
@@ -30,9 +30,15 @@ export class HybridHandle extends ReadingHandle implements SessionUser {
   declare protected emitEOF: () => void;
   private closeCallback: CloseCallback = null;
 
-  /** `listed`: the connection is there already. */
-  constructor(connection: SanConnection, tcp: TcpHandle | null, resource: AsyncResource, listed = true) {
-    super(connection, tcp, resource, listed);
+  /** `listed`: the connection is there already. `native`: the stream that it is to be, of {@link newNativeStream}. */
+  constructor(
+    connection: SanConnection,
+    tcp: TcpHandle | null,
+    resource: AsyncResource,
+    listed = true,
+    native = newNativeStream(),
+  ) {
+    super(connection, tcp, resource, listed, native);
     if (tcp !== null) this.refed = tcp.hasRef();
     connection.session.user = this;
     handleEnvironment().onOpened(this);
@@ -191,8 +197,13 @@ export class HybridHandle extends ReadingHandle implements SessionUser {
     this.closeCallback = callback;
     this.updateHold();
     if (this.listed) handleEnvironment().onClosed(this);
-    if (this.tcp === null) setImmediate(finishClose, this);
-    else this.tcp.close(() => finishClose(this));
+    if (isDeliveringLate()) setImmediate(closeInLoop, this);
+    else closeInLoop(this);
+  }
+
+  /** In the loop's phase for it, behind immediates. An accepted connection has no handle of the loop's; one is lent to it. */
+  closeInLoop(): void {
+    (this.tcp ?? spareHandle()).close(() => finishClose(this));
   }
 
   finishClose(): void {
@@ -309,7 +320,8 @@ export class HybridHandle extends ReadingHandle implements SessionUser {
   [inspect.custom](): unknown {
     const { ownerSymbol, TCP } = handleEnvironment().internals;
     const shape = Object.create(TCP.prototype) as Record<PropertyKey, unknown>;
-    shape['reading'] = this.reading;
+    // Under TLS an accessor of Node's, which is shown as such: it may throw once the socket is gone.
+    Object.defineProperty(shape, 'reading', Object.getOwnPropertyDescriptor(this, 'reading') ?? { value: false });
     shape['onconnection'] = null;
     shape[ownerSymbol] = this[ownerSymbol];
     copyStores(this.resource, shape);
@@ -333,6 +345,15 @@ export function completeHybridPrototype(): void {
   for (const [name, value] of Object.entries(members)) {
     Object.defineProperty(HybridHandle.prototype, name, { value, writable: true, configurable: true });
   }
+}
+
+function closeInLoop(handle: HybridHandle): void {
+  handle.closeInLoop();
+}
+
+function spareHandle(): TcpHandle {
+  const { TCP, tcpSocketType } = handleEnvironment().internals;
+  return new TCP(tcpSocketType);
 }
 
 function deliverUrgent(this: HybridHandle): void {

@@ -9,7 +9,7 @@ import { interceptClose } from './intercept-close.js';
 import { interceptConnect, type PendingConnect } from './intercept-connect.js';
 import { type Companion, interceptListen } from './intercept-listen.js';
 import { type InternalsReason, type NodeInternals, reachInternals } from './internals.js';
-import { watchTls } from './native-consumers.js';
+import { TlsClients } from './native-consumers.js';
 import { PatchSet } from './patch.js';
 import type { Hold, SwitchPort } from './port.js';
 import { type RouteObserver, RouteTable } from './route.js';
@@ -76,7 +76,6 @@ function patch(internals: NodeInternals, port: SwitchPort, options: NetOptions):
   const routes = new RouteTable(internals, options.observer ?? null);
   const pending = new Map<object, PendingConnect>();
   const listeners = new Map<object, Companion>();
-  const taken = new WeakSet();
   const { connect } = internals.TCP.prototype;
   let guarded = false;
   const environment: HandleEnvironment = {
@@ -96,10 +95,13 @@ function patch(internals: NodeInternals, port: SwitchPort, options: NetOptions):
   };
   setHandleEnvironment(environment);
   claimArrivals(patches, internals, port);
-  watchTls(patches, internals.tlsWrap, taken, (handle) => pending.get(handle)?.divert('tls-client'));
+  const tls = new TlsClients(patches, internals, {
+    isPending: (handle) => pending.has(handle),
+    onStays: (handle) => pending.get(handle)?.divert('tls-client'),
+  });
   interceptClose(patches, { internals, routes, pending, listeners, port });
   interceptListen(patches, { internals, port, hold: options.hold, routes, listeners });
-  interceptConnect(patches, { internals, port, hold: options.hold, routes, taken, pending });
+  interceptConnect(patches, { internals, port, hold: options.hold, routes, tls, pending });
   Object.defineProperty(process, MARK, { value: true, configurable: true });
   return {
     routes,

@@ -12,12 +12,13 @@ import { enter } from './callback.js';
 import { HybridHandle } from './handle.js';
 import { uvCode, uvFromWsa } from './handle-base.js';
 import type { NodeInternals } from './internals.js';
-import type { TlsTaken } from './native-consumers.js';
+import type { TlsClients } from './native-consumers.js';
 import type { ConnectReq, OwnerSocket, TcpHandle } from './node-shapes.js';
 import type { PatchSet } from './patch.js';
 import type { ConnectAttempt, ConnectRequest, Hold, SanConnection, SwitchPort } from './port.js';
 import type { Destination, RouteTable } from './route.js';
 import { afterAccept } from './self-connects.js';
+import type { TlsOverlay } from './tls-overlay.js';
 
 /** As it is at load: a program’s fake timers, put in place later, must not stop a connection. */
 const { setImmediate } = globalThis;
@@ -31,7 +32,7 @@ export interface ConnectContext {
   readonly port: SwitchPort;
   readonly hold: Hold;
   readonly routes: RouteTable;
-  readonly taken: TlsTaken;
+  readonly tls: TlsClients;
   /** Connects under way, by the program's handle. */
   readonly pending: Map<object, PendingConnect>;
 }
@@ -50,7 +51,8 @@ export function interceptConnect(patches: PatchSet, context: ConnectContext): vo
 function intercepted(context: ConnectContext, original: Connect, family: 4 | 6): Connect {
   // A connect that stays on TCP must not be slower for having come by here: no object, no closure, no second look.
   return function connect(this: TcpHandle, req, address, port) {
-    let reason = refuse(context, this);
+    const overlay = context.tls.of(this);
+    let reason = refuse(context, this, overlay);
     let unproven: Destination | null = null;
     if (reason === null) {
       const known = context.port.known(address, port);
@@ -61,6 +63,7 @@ function intercepted(context: ConnectContext, original: Connect, family: 4 | 6):
       }
       if (reason === null) return 0;
     }
+    if (overlay !== undefined && overlay !== null) context.tls.leave(overlay);
     const result = original.call(this, req, address, port);
     if (result === 0 && context.routes.openTcp(this, reason, 'connect', unproven)) {
       context.routes.tellTcp(this, reason, 'connect', sockaddrFromText(family, address, port));
@@ -78,21 +81,29 @@ interface Call {
 }
 
 /** Why a handle's connect must stay on TCP, wherever it goes; null: it need not. */
-function refuse(context: ConnectContext, tcp: TcpHandle): RouteReason | null {
-  if (context.taken.has(tcp)) return 'tls-client';
-  const owner = tcp[context.internals.ownerSymbol] as OwnerSocket | undefined;
-  if (owner?._handle !== tcp) return 'handle-unsupported';
+function refuse(context: ConnectContext, tcp: TcpHandle, overlay: TlsOverlay | null | undefined): RouteReason | null {
+  if (overlay === null) return context.tls.unknown === null ? 'tls-client' : 'tls-unknown';
+  if (!isItsOwners(context, tcp, overlay)) return overlay === undefined ? 'handle-unsupported' : 'tls-client';
   // Made from a descriptor: `net` reads it already, and would hear before the SAN answers that it is not connected.
-  if (tcp.reading) return 'handle-unsupported';
+  if (overlay === undefined && tcp.reading) return 'handle-unsupported';
   // A second connect on the same handle is for libuv to refuse.
   return context.pending.has(tcp) ? 'handle-unsupported' : null;
+}
+
+/** Whether a socket has this handle, by itself or under TLS that can be moved, so that it can get another one. */
+function isItsOwners(context: ConnectContext, tcp: TcpHandle, overlay: TlsOverlay | undefined): boolean {
+  if (overlay !== undefined) return overlay.isMovable(context.internals);
+  const owner = tcp[context.internals.ownerSymbol] as OwnerSocket | undefined;
+  return owner?._handle === tcp;
 }
 
 /** Starts an attempt; or the reason for which this connect stays on TCP. */
 function begin(context: ConnectContext, call: Call): RouteReason | null {
   const connect = new PendingConnect(context, call);
+  const overlay = context.tls.of(call.tcp);
   const answer = context.port.connect(connect);
   if (typeof answer === 'string') return answer;
+  if (overlay !== undefined && overlay !== null) context.tls.prepare(overlay);
   connect.start(answer);
   return null;
 }
@@ -136,25 +147,36 @@ export class PendingConnect implements ConnectRequest {
       return;
     }
     const { tcp } = this;
-    const { ownerSymbol, userBufferSymbol } = this.#context.internals;
-    const owner = tcp[ownerSymbol] as OwnerSocket;
-    if (owner._handle !== tcp) {
+    const overlay = this.#context.tls.of(tcp);
+    if (overlay === null || !isItsOwners(this.#context, tcp, overlay)) {
       // Somebody exchanged the handle meanwhile without closing it; libuv would report to the handle all the same.
       connection.session.reset();
       this.#report(uvCode('UV_ECANCELED'), tcp);
       return;
     }
-    const handle = new HybridHandle(connection, tcp, resourceLike(tcp, this.#resource ?? newHandleResource()));
+    const resource = resourceLike(tcp, this.#resource ?? newHandleResource());
+    const handle = new HybridHandle(connection, tcp, resource, true, overlay?.stream);
+    this.#exchange(handle);
+    if (overlay !== undefined) this.#context.tls.move(overlay, handle);
+    tcp.onread = noop;
+    if (connection.toSelf) afterAccept(connection, () => this.#reportConnected(handle));
+    else this.#report(0, handle);
+  }
+
+  /** The socket gets the handle of the SAN connection in the place of its TCP handle. */
+  #exchange(handle: HybridHandle): void {
+    const { tcp } = this;
+    const { ownerSymbol, userBufferSymbol } = this.#context.internals;
+    const owner = tcp[ownerSymbol] as OwnerSocket | null | undefined;
     handle[ownerSymbol] = owner;
     handle.onread = tcp.onread;
     carryOver(tcp, handle);
+    // Under TLS it has the TLSWrap, see below.
+    if (owner?._handle !== tcp) return;
     const buffer = owner[userBufferSymbol];
     // By its kind, not by its class: a program in a vm context has another Uint8Array.
     if (types.isUint8Array(buffer)) handle.useUserBuffer(buffer);
     owner._handle = handle;
-    tcp.onread = noop;
-    if (connection.toSelf) afterAccept(connection, () => this.#reportConnected(handle));
-    else this.#report(0, handle);
   }
 
   #reportConnected(handle: HybridHandle): void {
@@ -173,7 +195,9 @@ export class PendingConnect implements ConnectRequest {
   }
 
   onError(wsa: number): void {
-    if (this.#finish()) this.#report(uvFromWsa(wsa), this.tcp);
+    if (!this.#finish()) return;
+    this.#dropTls();
+    this.#report(uvFromWsa(wsa), this.tcp);
   }
 
   /** TLS takes the handle natively: the connection has to be TCP. */
@@ -186,10 +210,18 @@ export class PendingConnect implements ConnectRequest {
   /** The program closes the handle: the attempt ends, and the request hears ECANCELED before the close callback. */
   close(originalClose: TcpHandle['close'], callback: (() => void) | null | undefined): void {
     if (this.#finish()) this.#attempt?.cancel();
+    this.#dropTls();
     originalClose.call(this.tcp, () => {
       this.#report(uvCode('UV_ECANCELED'), this.tcp);
       if (typeof callback === 'function') callback.call(this.tcp);
     });
+  }
+
+  /** TLS stays where it is. */
+  #dropTls(): void {
+    const { tls } = this.#context;
+    const overlay = tls.of(this.tcp);
+    if (overlay !== undefined && overlay !== null) tls.leave(overlay);
   }
 
   /** Whether the answer is the first one. */
@@ -206,6 +238,7 @@ export class PendingConnect implements ConnectRequest {
   #continueOnTcp(reason: RouteReason, later = false): void {
     const { original, args } = this.#call;
     const { routes } = this.#context;
+    this.#dropTls();
     const result = original.apply(this.tcp, args);
     if (result === 0) {
       if (routes.openTcp(this.tcp, reason, 'connect', null)) routes.tellTcp(this.tcp, reason, 'connect', this.remote);

@@ -71,14 +71,21 @@ export interface JsStreamMethods {
 
 /** A `TLSWrap`: reads the stream under it natively, and is the handle of a `tls.TLSSocket`. */
 export interface TlsWrap {
-  readonly onread: unknown;
-  readonly _parent?: unknown;
-  [key: symbol]: unknown;
+  onread: unknown;
+  /** The handle it reads. */
+  _parent?: unknown;
+  readonly _secureContext?: { readonly context: unknown };
+  /** Of the program's bytes. */
+  readonly bytesWritten: number;
+  useUserBuffer(buffer: Uint8Array): void;
+  destroySSL(): void;
+  [key: PropertyKey]: unknown;
 }
 
 /** `process.binding('tls_wrap')`; `tls` calls `wrap` as a property of it. */
 export interface TlsWrapBinding {
   wrap(handle: object, context: object, isServer: boolean, ...rest: unknown[]): TlsWrap;
+  readonly TLSWrap?: { readonly prototype: object };
 }
 
 /** The socket that owns a handle: what `handle[owner_symbol]` holds. */

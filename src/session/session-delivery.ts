@@ -9,6 +9,16 @@ const { setImmediate } = globalThis;
 
 const NOTHING = new Uint8Array(0);
 
+let late = false;
+
+/**
+ * Whether an event is being delivered from an immediate, in the place of one that the loop would have found in its poll
+ * phase: what the program closes meanwhile is to be closed behind the immediates that it makes meanwhile.
+ */
+export function isDeliveringLate(): boolean {
+  return late;
+}
+
 export abstract class DeliveringSession extends SessionBase {
   protected endDelivered = false;
   private errorDelivered = false;
@@ -168,9 +178,19 @@ export abstract class DeliveringSession extends SessionBase {
 }
 
 function runScheduled(session: DeliveringSession): void {
-  session.deliverScheduled();
+  late = true;
+  try {
+    session.deliverScheduled();
+  } finally {
+    late = false;
+  }
 }
 
 function tellShutdown(session: DeliveringSession): void {
-  session.tellShutdown();
+  late = true;
+  try {
+    session.tellShutdown();
+  } finally {
+    late = false;
+  }
 }

@@ -39,7 +39,9 @@ export const REASONS = {
   'listener-busy': 'The listener did not answer in time, or its accept queue is full.',
   'listener-refused': 'The listener does not take connections on the SAN.',
   'listener-shared': 'The listening socket is shared in a way that the switch does not serve.',
-  'tls-client': 'The socket was made by tls.connect for itself.',
+  'tls-client':
+    'TLS stands on the connecting socket in a way that cannot be moved: TLS inside TLS, or a TLS server’s side.',
+  'tls-unknown': 'The TLS of this version of Node has something that the switch does not know.',
   'link-failed': 'The link to the other process broke while the connection was being set up.',
   'protocol-mismatch': 'The two sides speak different versions of a protocol.',
   'out-of-resources': 'There was not enough memory, or not enough descriptors, for the SAN.',

@@ -1,8 +1,8 @@
 // The client of http-server.mjs, on the global fetch.
 import record from './lib/record.cjs';
 
-const { port, host = '127.0.0.1' } = record.parameters();
-const base = `http://${host}:${port}`;
+const { port, host = '127.0.0.1', tls } = record.parameters();
+const base = `${tls === undefined ? 'http' : 'https'}://${host}:${port}`;
 
 let good = 0;
 for (let i = 0; i < 50; i++) {

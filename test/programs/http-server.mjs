@@ -1,9 +1,13 @@
 // An HTTP/1.1 server with what the protocol has to offer: keep-alive, chunked bodies, big bodies both ways, pipelining,
-// 100-continue, upgrade, trailers, early close. The client: http-client.mjs.
+// 100-continue, upgrade, trailers, early close; given { tls: folder }, over TLS. The clients: http-client.mjs,
+// fetch-client.mjs.
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import http from 'node:http';
+import https from 'node:https';
 import record from './lib/record.cjs';
 
+const { tls: folder } = record.parameters();
 const big = record.bytes('big', 8 * 1048576);
 let requests = 0;
 
@@ -53,13 +57,17 @@ const routes = {
   },
 };
 
-const server = http.createServer((request, response) => {
+const answer = (request, response) => {
   requests++;
   // Answers are compared with those of other runs.
   response.sendDate = false;
   const { pathname } = new URL(request.url, 'http://server');
   routes[pathname]?.(request, response) ?? (pathname in routes || response.writeHead(404).end(`no ${pathname}`));
-});
+};
+const server =
+  folder === undefined
+    ? http.createServer(answer)
+    : https.createServer({ key: readFileSync(`${folder}/key.pem`), cert: readFileSync(`${folder}/cert.pem`) }, answer);
 server.on('connection', (socket) => {
   record.watchGroup('accepted', socket, { read: false });
 });

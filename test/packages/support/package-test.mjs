@@ -18,7 +18,6 @@ import { LeftBehind, probe } from './left.mjs';
  *   "ready {…}" (but for the client), and gets what all before it said as its parameters: those nearer to it win.
  * @property {Record<string, unknown>} [parameters] given to all of them
  * @property {Record<string, string>} [env] for all of them
- * @property {string[]} [tlsClients] programs whose own connections are made by tls.connect: they stay on TCP, `tls-client`
  * @property {boolean} [keeps] the servers keep connections to each other when the client has gone, at most 16 (pools)
  * @property {boolean} [alone] whether each server also runs alone with the switch, where there are several; by default yes
  * @property {number} [within] milliseconds the client may take, by default 120 000: the machine may be busy
@@ -65,16 +64,13 @@ const onSan = ({ routes }, side) => routes.filter((route) => route.side === side
  */
 const assertRoutes = (chain, switched, { servers, clients }) => {
   const last = servers.length - 1;
-  const viaTls = (/** @type {number} */ i) => chain.tlsClients?.includes(chain.programs[i]) ?? false;
-  const connecting = (/** @type {number} */ i) =>
-    `connect ${viaTls(i) ? 'tls-client' : switched[i - 1] ? 'shm' : 'no-companion'}`;
-  const accepting = (/** @type {number} */ i, /** @type {boolean} */ peer) =>
-    `accept ${peer && !viaTls(i + 1) ? 'shm' : 'peer-used-tcp'}`;
+  const connecting = (/** @type {number} */ i) => `connect ${switched[i - 1] ? 'shm' : 'no-companion'}`;
+  const accepting = (/** @type {boolean} */ peer) => `accept ${peer ? 'shm' : 'peer-used-tcp'}`;
   for (const [i, server] of servers.entries()) {
     const expected = new Set();
     if (switched[i]) {
       if (i > 0) expected.add(connecting(i));
-      for (const peer of i === last ? [false, true] : [switched[i + 1]]) expected.add(accepting(i, peer));
+      for (const peer of i === last ? [false, true] : [switched[i + 1]]) expected.add(accepting(peer));
     }
     assert.deepEqual(waysOf(server), [...expected].sort(), `the routes of ${chain.programs[i]}`);
     const peers = i === last ? clients : [servers[i + 1]];

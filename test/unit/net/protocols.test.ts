@@ -4,9 +4,9 @@ import { once } from 'node:events';
 import http from 'node:http';
 import http2 from 'node:http2';
 import https from 'node:https';
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { describe, test } from 'node:test';
+import { describe } from 'node:test';
 import tls from 'node:tls';
 import { makeCertificate } from '../../support/certificate.js';
 import { both, close, listen, useMemorySwitch } from './support/both.js';
@@ -341,48 +341,5 @@ describe('TLS over a raw socket', () => {
     await once(session, 'close');
     await close(front);
     return lengths;
-  });
-});
-
-describe('TLS that takes the socket before it is connected', () => {
-  test('the connection is TCP, and says why', async () => {
-    bench.san.enabled = true;
-    const server = tls.createServer(certificate, (socket) => socket.end('hello'));
-    const port = await listen(server);
-    const raw = connect(port, '127.0.0.1');
-    const secure = tls.connect({ socket: raw, rejectUnauthorized: false });
-    assert.equal(await text(secure), 'hello');
-    const route = bench.net.routes.routeOf(secure);
-    assert.equal(route?.carrier, 'tcp');
-    assert.equal(route?.reason, 'tls-client');
-    await close(server);
-  });
-
-  test('also while the switch is connecting', async () => {
-    bench.san.enabled = true;
-    const server = tls.createServer(certificate, (socket) => socket.end('hello'));
-    const port = await listen(server);
-    bench.san.outcome = 'nothing';
-    const raw = connect(port, '127.0.0.1');
-    await new Promise(process.nextTick);
-    assert.equal(bench.san.held, 1);
-    const secure = tls.connect({ socket: raw, rejectUnauthorized: false });
-    assert.equal(bench.san.held, 0);
-    bench.san.outcome = 'connect';
-    assert.equal(await text(secure), 'hello');
-    assert.equal(bench.net.routes.routeOf(raw)?.reason, 'tls-client');
-    await close(server);
-  });
-
-  test('tls.connect by itself stays on TCP', async () => {
-    bench.san.enabled = true;
-    const server = tls.createServer(certificate, (socket) => socket.end('hello'));
-    const port = await listen(server);
-    const secure = tls.connect({ port, host: '127.0.0.1', rejectUnauthorized: false });
-    assert.equal(await text(secure), 'hello');
-    assert.equal(bench.net.routes.routeOf(secure)?.reason, 'tls-client');
-    const { port: again } = server.address() as AddressInfo;
-    assert.equal(again, port);
-    await close(server);
   });
 });

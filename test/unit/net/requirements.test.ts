@@ -14,11 +14,12 @@ const nothing = (): void => undefined;
 const host = process as unknown as { binding: (name: string) => Record<string, unknown> };
 /** What is used where it is there and not missed where it is not, or belongs to this package; and why. */
 const NOT_REQUIRED = new Map([
+  ['_externalStream', 'on the list of what a TLSWrap may have'],
   ['_consumed', 'set by an HTTP/1 server on handles, when one is there'],
   ['_getActiveHandles', 'a list for tools, extended if it is there'],
   ['_onTimeout', 'of our own stand-in for a socket'],
   ['_tickCallback', 'without it what waits for an event comes a turn later'],
-  ['_parent', 'of a TLS socket: for routeOf alone'],
+  ['_parent', 'of a TLS socket, for routeOf, and of a TLSWrap: without it TLS clients stay on TCP'],
   ['_readableState', 'read by the self-test, which refuses a Node without it'],
 ]);
 
