@@ -1,8 +1,11 @@
 // Programs that a bundler has made one file of, with their packages in it: as CommonJS and as ES modules, minified.
 import { mkdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
 import { packageTest } from './support/package-test.mjs';
+
+// Not an import: the packages here are not installed where types are checked.
+const { build } = createRequire(import.meta.url)('esbuild');
 
 const folder = fileURLToPath(new URL('.', import.meta.url));
 /** Beside what it is made from, and not under version control either. */
