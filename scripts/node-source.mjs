@@ -34,13 +34,15 @@ export class NodeSourceUnavailable extends Error {}
 /** @param {number} major @returns {string} path of a tree with `test/` and what it needs */
 export function obtainNodeSource(major) {
   const tree = path.join(cache, String(major));
+  mkdirSync(cache, { recursive: true });
+  // Or this project's own manifest would make modules of all tests.
+  writeFileSync(path.join(cache, 'package.json'), '{ "private": true }\n');
   if (existsSync(path.join(tree, 'src/node_version.h'))) return tree;
   if (spawnSync('apt-get', ['--version']).status !== 0) {
     throw new NodeSourceUnavailable(
       `no apt-get here: get Node ${major}'s source otherwise (https://nodejs.org/dist) and give its path with --tree`,
     );
   }
-  mkdirSync(cache, { recursive: true });
   for (const suite of SUITES) {
     const found = findPackage(suite, major);
     if (found === null) continue;
