@@ -25,7 +25,8 @@ export abstract class DeliveringSession extends SessionBase {
   private scheduled = false;
   /** The shutdown has ended (0 or a WSA code), and the program has not heard of it; -1: it has not. */
   protected shutdownResult = -1;
-  private shutdownEnded = false;
+  /** The FIN could not be sent, and the shutdown has ended with that. */
+  protected finFailed = false;
 
   // ---------------------------------------------------------------- the program reads
 
@@ -156,10 +157,7 @@ export abstract class DeliveringSession extends SessionBase {
     if (!this.send.silent) this.send.report(this.receive.windowBytes, this.receive.receiveBuffers);
   }
 
-  /** Only the first time: a FIN that failed is not lost once more with the connection. */
   protected endShutdown(error: number): void {
-    if (this.shutdownEnded) return;
-    this.shutdownEnded = true;
     this.shutdownResult = error;
     setImmediate(tellShutdown, this);
   }

@@ -119,7 +119,7 @@ export abstract class EndingSession extends UrgentSession {
     // A peer that died with everything read is what TCP shows as its FIN; with anything unread, as a reset. A provider
     // that closed (error 0) before both FINs was told to abort.
     const lost = suspended || (!orderly && (!allRead || error === 0));
-    const shutting = this.send.finWanted && !this.send.finSent;
+    const shutting = this.send.finWanted && !this.send.finSent && !this.finFailed;
     this.send.drop();
     this.send.outgoing?.drop();
     const torn = this.cutTransfers();

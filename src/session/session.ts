@@ -122,6 +122,7 @@ export class Session extends SuspendableSession implements MessageReceiver {
   /** The program sends no more: FIN, behind the pending write (CLOSE-1). `onShutdown` follows. */
   shutdown(): void {
     this.send.finWanted = true;
+    this.finFailed = false;
     if (this.gone) this.endShutdown(this.error);
     else if (this.send.finSent)
       this.endShutdown(0); // another process has sent it; so it is on TCP
@@ -246,6 +247,9 @@ export class Session extends SuspendableSession implements MessageReceiver {
     const writing = this.send.pending !== null;
     this.failWrite(error);
     if (this.userClosed) this.abort();
-    else if (this.send.finWanted && !this.send.finSent && !writing) this.endShutdown(error);
+    else if (this.send.finWanted && !this.send.finSent && !this.finFailed && !writing) {
+      this.finFailed = true;
+      this.endShutdown(error);
+    }
   }
 }

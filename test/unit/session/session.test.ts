@@ -183,6 +183,15 @@ describe('the end (CLOSE-12, CLOSE-13)', () => {
     assert.deepEqual([c.session.phase, c.over], ['closed', 1]);
   });
 
+  it('ends each shutdown, also one after the FIN is out', async () => {
+    const [a, b] = pair();
+    a.session.shutdown();
+    await settle(a, b);
+    a.session.shutdown();
+    await settle(a, b);
+    assert.deepEqual(a.user.log, ['shutdown 0', 'shutdown 0']);
+  });
+
   it('resets when it closes with unread data', async () => {
     const [a, b] = pair();
     a.session.startReading();
