@@ -1,11 +1,14 @@
 // What a hostile peer can write into the ring and the words beside it once the link is open. name → what it does; it is
 // over when the victim has ended the link.
 import { randomBytes } from 'node:crypto';
-import { addon, connectPayload, KIND, message, RawLink, RING_BYTES, SLOTS, TYPE } from './raw.mjs';
+import { encodeOffer } from '../../../../dist/session/negotiate.js';
+import { addon, connectPayload, KIND, message, OFFER, RawLink, RING_BYTES, SLOTS, TYPE } from './raw.mjs';
 
 const TAIL = 256 >> 2; // direction 0 is ours to write
 const HEAD = (256 + 512 + 128) >> 2; // of the other direction
 const CONFIRM = 1;
+/** The smallest window that may be offered. */
+const WINDOW_BYTES = 64 * 1024;
 
 const onLink = (act) => async (port) => {
   const link = await RawLink.to(port);
@@ -58,6 +61,18 @@ const untilItLooks = (spoil) => async (port) => {
   await link.over();
   link.close();
 };
+
+/** After its FIN, on a connection that lives on: the victim still owes us what our window does not let it send. */
+const afterFin = (bytes) =>
+  onLink(async (link, port) => {
+    await link.connect(port, 0, { data: encodeOffer({ ...OFFER, windowBytes: WINDOW_BYTES }) });
+    link.put(KIND.message, 0, message(TYPE.confirm));
+    for (let sent = 0; sent <= WINDOW_BYTES; sent += 1024) {
+      while (!link.put(KIND.message, 0, data(1024))) await new Promise(setImmediate);
+    }
+    link.put(KIND.message, 0, message(TYPE.fin));
+    link.put(KIND.message, 0, bytes);
+  });
 
 const data = (length, options = {}) => message(TYPE.data, { payload: Buffer.alloc(length), ...options });
 
@@ -117,14 +132,8 @@ export const wrongRecords = {
   'a FIN with data': session(message(TYPE.fin, { payload: Buffer.alloc(4) })),
   'a CREDIT with data': session(message(TYPE.credit, { payload: Buffer.alloc(4) })),
   'an unknown session message': session(message(77)),
-  'data after the FIN': onConnection((link) => {
-    link.put(KIND.message, 0, message(TYPE.fin));
-    link.put(KIND.message, 0, data(4));
-  }),
-  'a second FIN': onConnection((link) => {
-    link.put(KIND.message, 0, message(TYPE.fin));
-    link.put(KIND.message, 0, message(TYPE.fin));
-  }),
+  'data after the FIN': afterFin(data(4)),
+  'a second FIN': afterFin(message(TYPE.fin)),
   'a head that is ahead': untilItLooks((link) => Atomics.store(link.words, HEAD, 0x4000_0000)),
   'a head that is negative': untilItLooks((link) => Atomics.store(link.words, HEAD, -16)),
   'a head that goes back': untilItLooks((link, i) => {
