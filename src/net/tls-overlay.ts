@@ -5,6 +5,7 @@
  * connect, another `TLSWrap` is made on a stream for the SAN, and if the connection comes by it, takes the settings and
  * the place of the first. On TCP the first one stays.
  */
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { types } from 'node:util';
 import type { HybridHandle } from './handle.js';
 import { newNativeStream } from './handle-base.js';
@@ -23,6 +24,11 @@ export class TlsOverlay {
   readonly wrap: TlsWrap;
   readonly #rest: Rest;
   readonly #settings: { readonly name: string; readonly args: readonly unknown[] }[] = [];
+  /**
+   * Since Node 24 a TLSWrap keeps the context in which it was made for its callbacks; the other one may be made elsewhere, in
+   * the connect of a socket that TLS was put on. Before, that is among the properties that are carried over.
+   */
+  readonly #within: (<T>(make: () => T) => T) | null;
   #stays = false;
   #other: { readonly stream: object; readonly wrap: TlsWrap } | null = null;
 
@@ -30,6 +36,7 @@ export class TlsOverlay {
     this.tcp = tcp;
     this.wrap = wrap;
     this.#rest = rest;
+    this.#within = 'getAsyncContextFrameForDebuggingOnly' in wrap ? AsyncLocalStorage.snapshot() : null;
   }
 
   note(name: string, args: readonly unknown[]): void {
@@ -54,12 +61,13 @@ export class TlsOverlay {
   }
 
   /**
-   * Makes the other one. `make` is Node's own. Within the program's connect: the context of its callbacks is that one,
-   * and the secure context is open still, which Node may close when it goes on to the next address of a name.
+   * Makes the other one. `make` is Node's own. Within the program's connect: until Node 22 the context of its callbacks is
+   * that one, and the secure context is open still, which Node may close when it goes on to the next address of a name.
    */
   prepare(make: Wrap, { tlsWrap }: NodeInternals): void {
     const stream = newNativeStream();
-    this.#other = { stream, wrap: make.call(tlsWrap, stream, ...this.#rest) };
+    const other = (): TlsWrap => make.call(tlsWrap, stream, ...this.#rest);
+    this.#other = { stream, wrap: this.#within === null ? other() : this.#within(other) };
   }
 
   /** The stream that the other one is on; the SAN connection's handle is to be made of it. */

@@ -12,14 +12,19 @@ const run = (file: string, options: StartOptions): Promise<Finished> => new Prog
 const skip = plainOnly;
 
 describe('both ends in one program', { concurrency: 2 }, () => {
-  test('in one thread', async (t) => {
-    const baseline = await run('same-process.mjs', {});
-    await t.test('on the SAN', { skip }, async () => {
-      const result = await run('same-process.mjs', { switching: 'require' });
-      assert.deepEqual(withoutPorts(result.log), withoutPorts(baseline.log));
-      assertSan(result.routes, 'process');
+  for (const [name, file] of [
+    ['in one thread', 'same-process.mjs'],
+    ['in one thread, the order of events', 'same-process-order.mjs'],
+  ] as const) {
+    test(name, async (t) => {
+      const baseline = await run(file, {});
+      await t.test('on the SAN', { skip }, async () => {
+        const result = await run(file, { switching: 'require' });
+        assert.deepEqual(withoutPorts(result.log), withoutPorts(baseline.log));
+        assertSan(result.routes, 'process');
+      });
     });
-  });
+  }
 
   for (const [server, client] of [
     ['worker', 'main'],

@@ -18,7 +18,8 @@ const trusting = { ca: cert, servername: 'localhost' };
 const message = record.bytes('layers', 150_000);
 
 /** Sends the message, waits for it to come back, ends. */
-const exchange = async (end, socket) => {
+/** `torn`: how the layers below let go of each other at the end comes by chance, on TCP too; an error then is not noted. */
+const exchange = async (end, socket, torn = false) => {
   const parts = [];
   let length = 0;
   socket.on('data', (part) => {
@@ -26,7 +27,9 @@ const exchange = async (end, socket) => {
     length += part.length;
     if (length === message.length) socket.end();
   });
-  socket.on('error', ({ code }) => end.note('error', code));
+  socket.on('error', ({ code }) => {
+    if (!torn || length < message.length) end.note('error', code);
+  });
   socket.write(message);
   await record.until(socket, 'close');
   end.note(length, record.sha256(Buffer.concat(parts)) === record.sha256(message));
@@ -98,7 +101,7 @@ await runCases({
       const socket = await connected(end);
       const stream = Duplex.from({ readable: socket, writable: socket });
       const secure = tls.connect({ socket: stream, ...trusting }, () => end.note(secure.authorized));
-      await exchange(end, secure);
+      await exchange(end, secure, true);
     },
   },
   'TLS in TLS': {
