@@ -36,6 +36,12 @@ bool sd_take_int(napi_env env, napi_value value, int32_t *out) {
   return true;
 }
 
+sd_isolate *sd_only_int(napi_env env, napi_callback_info info, int32_t *out) {
+  napi_value argument[1];
+  sd_isolate *isolate = sd_arguments(env, info, 1, argument);
+  return isolate != NULL && sd_take_int(env, argument[0], out) ? isolate : NULL;
+}
+
 bool sd_take_length(napi_env env, napi_value value, uint64_t *out) {
   double number;
   if (napi_get_value_double(env, value, &number) != napi_ok) return refuse(env, "a number was expected");

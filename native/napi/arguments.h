@@ -13,6 +13,8 @@ napi_status sd_define(sd_isolate *isolate, napi_value exports, const sd_function
 
 /* Reads exactly `count` arguments (at most 8) and the isolate; NULL = a TypeError is pending. */
 sd_isolate *sd_arguments(napi_env env, napi_callback_info info, size_t count, napi_value *arguments);
+/* The same of a function whose only argument is an integer. */
+sd_isolate *sd_only_int(napi_env env, napi_callback_info info, int32_t *out);
 
 bool sd_take_int(napi_env env, napi_value value, int32_t *out);
 bool sd_take_length(napi_env env, napi_value value, uint64_t *out); /* 0 … 2^53-1 */

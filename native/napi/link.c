@@ -246,20 +246,18 @@ static napi_value control_link_attach(napi_env env, napi_callback_info info) {
 }
 
 static napi_value control_link_own(napi_env env, napi_callback_info info) {
-  napi_value arguments[1];
   int32_t number;
-  sd_isolate *isolate = sd_arguments(env, info, 1, arguments);
-  if (isolate == NULL || !sd_take_int(env, arguments[0], &number)) return NULL;
+  sd_isolate *isolate = sd_only_int(env, info, &number);
+  if (isolate == NULL) return NULL;
   sd_link *link = sd_slots_get(&isolate->links, number);
   if (link != NULL) link->pump.own = true;
   return NULL;
 }
 
 static napi_value control_link_bell(napi_env env, napi_callback_info info) {
-  napi_value arguments[1];
   int32_t number;
-  sd_isolate *isolate = sd_arguments(env, info, 1, arguments);
-  if (isolate == NULL || !sd_take_int(env, arguments[0], &number)) return NULL;
+  sd_isolate *isolate = sd_only_int(env, info, &number);
+  if (isolate == NULL) return NULL;
   sd_link *link = sd_slots_get(&isolate->links, number);
   if (link == NULL || sd_control_bell(link->fd) == 0) return NULL;
   sd_pump_rang(&isolate->pump);
@@ -269,10 +267,9 @@ static napi_value control_link_bell(napi_env env, napi_callback_info info) {
 }
 
 static napi_value control_link_close(napi_env env, napi_callback_info info) {
-  napi_value arguments[1];
   int32_t number;
-  sd_isolate *isolate = sd_arguments(env, info, 1, arguments);
-  if (isolate == NULL || !sd_take_int(env, arguments[0], &number)) return NULL;
+  sd_isolate *isolate = sd_only_int(env, info, &number);
+  if (isolate == NULL) return NULL;
   sd_link *link = sd_slots_get(&isolate->links, number);
   if (link == NULL) return sd_give_int(env, -EBADF);
   link_close(link);

@@ -157,10 +157,9 @@ static napi_value control_listen(napi_env env, napi_callback_info info) {
 }
 
 static napi_value control_unlisten(napi_env env, napi_callback_info info) {
-  napi_value arguments[1];
   int32_t number;
-  sd_isolate *isolate = sd_arguments(env, info, 1, arguments);
-  if (isolate == NULL || !sd_take_int(env, arguments[0], &number)) return NULL;
+  sd_isolate *isolate = sd_only_int(env, info, &number);
+  if (isolate == NULL) return NULL;
   sd_listener *listener = sd_slots_get(&isolate->listeners, number);
   if (listener == NULL) return sd_give_int(env, -EBADF);
   listener_close(listener);

@@ -114,10 +114,9 @@ static napi_value loop_wake(napi_env env, napi_callback_info info) {
 }
 
 static napi_value loop_set_spin(napi_env env, napi_callback_info info) {
-  napi_value arguments[1];
   int32_t microseconds;
-  sd_isolate *isolate = sd_arguments(env, info, 1, arguments);
-  if (isolate == NULL || !sd_take_int(env, arguments[0], &microseconds)) return NULL;
+  sd_isolate *isolate = sd_only_int(env, info, &microseconds);
+  if (isolate == NULL) return NULL;
   if (microseconds < 0 || microseconds > (int32_t)(SD_SPIN_MAX_NS / 1000)) {
     napi_throw_range_error(env, "ERR_OUT_OF_RANGE", "0 to 200 microseconds");
     return NULL;
@@ -128,10 +127,9 @@ static napi_value loop_set_spin(napi_env env, napi_callback_info info) {
 }
 
 static napi_value loop_hold(napi_env env, napi_callback_info info) {
-  napi_value arguments[1];
   int32_t delta;
-  sd_isolate *isolate = sd_arguments(env, info, 1, arguments);
-  if (isolate == NULL || !sd_take_int(env, arguments[0], &delta)) return NULL;
+  sd_isolate *isolate = sd_only_int(env, info, &delta);
+  if (isolate == NULL) return NULL;
   if (isolate->holds + delta < 0) {
     napi_throw_range_error(env, "ERR_OUT_OF_RANGE", "more references given back than taken");
     return NULL;

@@ -51,9 +51,8 @@ static napi_value memory_lock(napi_env env, napi_callback_info info) {
 }
 
 static napi_value descriptor_close(napi_env env, napi_callback_info info) {
-  napi_value arguments[1];
   int32_t fd;
-  if (sd_arguments(env, info, 1, arguments) == NULL || !sd_take_int(env, arguments[0], &fd)) return NULL;
+  if (sd_only_int(env, info, &fd) == NULL) return NULL;
   return sd_give_int(env, close(fd) == 0 ? 0 : -errno);
 }
 

@@ -5,17 +5,16 @@
  *
  * Read by hand: a `net.Socket` that has been paused goes on reading for a while, and would take what is another process's.
  */
-import { Socket } from 'node:net';
-import { type SessionUser, WRITE_PENDING } from '../session/index.js';
-import { WSAECONNRESET, WSAESHUTDOWN, wsaFromErrno } from '../spi/index.js';
+import type { Socket } from 'node:net';
+import { WRITE_PENDING } from '../session/index.js';
+import { WSAESHUTDOWN, wsaFromErrno } from '../spi/index.js';
 import { handleEnvironment, kOffset, kRead, state } from './handle-base.js';
 import type { TcpHandle } from './node-shapes.js';
 import type { SanSession } from './port.js';
+import { SocketSession } from './socket-session.js';
 
 /** As it is at load: a program’s fake timers, put in place later, must not stop a connection. */
 const { setImmediate } = globalThis;
-
-type Failure = (Error & { readonly errno?: number }) | null | undefined;
 
 export interface SharedOptions {
   /** The program has ended its side before others got the socket. */
@@ -33,27 +32,22 @@ export function sharedSession(tcp: TcpHandle, options: SharedOptions): SanSessio
   return new SharedSession(tcp, options);
 }
 
-class SharedSession implements SanSession {
-  user: SessionUser | null = null;
+class SharedSession extends SocketSession {
   readonly phase = 'shared';
-  readonly transfer = 'copy';
-  readonly lending = false;
-  onBuffersReturned: (() => void) | null = null;
   readonly #tcp: TcpHandle;
-  /** Writes and shuts down; never reads. */
-  readonly #socket: Socket;
   readonly #writer: Socket | null;
   #writing: Buffer | null = null;
 
+  /** The socket writes and shuts down; it never reads. */
   constructor(tcp: TcpHandle, { shut, writer }: SharedOptions) {
+    super(tcp);
     this.#tcp = tcp;
     this.#writer = writer;
-    this.#socket = new Socket({ handle: tcp, allowHalfOpen: true, manualStart: true } as object);
-    this.#socket.on('error', nothing);
+    this.socket.on('error', nothing);
     tcp.onread = (memory?: ArrayBuffer): void => this.#read(memory);
     // The program's own handle says whether the loop is kept alive.
-    this.#socket.unref();
-    if (shut) this.#socket.end();
+    this.socket.unref();
+    if (shut) this.socket.end();
   }
 
   #read(memory: ArrayBuffer | undefined): void {
@@ -63,25 +57,15 @@ class SharedSession implements SanSession {
     else if (bytes < 0) this.user?.onReset(wsaFromErrno(-bytes));
   }
 
-  get pendingBytes(): number {
-    return this.#socket.writableLength + (this.#writing?.length ?? 0);
+  override get pendingBytes(): number {
+    return super.pendingBytes + (this.#writing?.length ?? 0);
   }
 
-  write(bytes: Uint8Array): number {
-    return this.writev([bytes]);
-  }
-
-  writev(list: readonly Uint8Array[]): number {
-    const socket = this.#socket;
-    if (!socket.writable) return -WSAESHUTDOWN;
-    // A copy: whoever closes has its buffers back at once, while the kernel may not have taken them yet.
-    const bytes = Buffer.concat(list);
-    if (this.#writer === null) {
-      socket.write(bytes, this.#written);
-    } else {
-      this.#writing = bytes;
-      setImmediate(writeAround, this);
-    }
+  override writev(list: readonly Uint8Array[]): number {
+    if (!this.socket.writable) return -WSAESHUTDOWN;
+    if (this.#writer === null) return super.writev(list);
+    this.#writing = Buffer.concat(list);
+    setImmediate(writeAround, this);
     return WRITE_PENDING;
   }
 
@@ -90,38 +74,22 @@ class SharedSession implements SanSession {
     const bytes = this.#writing;
     this.#writing = null;
     if (bytes === null) return;
-    if (this.#writer?.writable === true) this.#writer.write(bytes, this.#written);
+    if (this.#writer?.writable === true) this.#writer.write(bytes, this.written);
     else this.user?.onWritten(WSAESHUTDOWN);
   }
 
-  readonly #written = (error: Failure): void => {
-    this.user?.onWritten(error ? codeOf(error) : 0);
-  };
-
-  shutdown(): void {
-    if (!this.#socket.writable) setImmediate(tellShutdown, this);
-    else this.#socket.end((error?: Failure) => this.user?.onShutdown(error ? codeOf(error) : 0));
+  override shutdown(): void {
+    if (this.socket.writable) super.shutdown();
+    else setImmediate(tellShutdown, this);
   }
 
   startReading(): void {
-    if (!this.#socket.destroyed) this.#tcp.readStart();
+    if (!this.socket.destroyed) this.#tcp.readStart();
   }
 
   stopReading(): void {
-    if (!this.#socket.destroyed) this.#tcp.readStop();
+    if (!this.socket.destroyed) this.#tcp.readStop();
   }
-
-  close(): void {
-    this.#socket.destroy();
-  }
-
-  reset(): void {
-    this.#socket.resetAndDestroy();
-  }
-}
-
-function codeOf(error: Failure): number {
-  return typeof error?.errno === 'number' ? wsaFromErrno(-error.errno) : WSAECONNRESET;
 }
 
 function writeAround(session: SharedSession): void {

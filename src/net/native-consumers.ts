@@ -4,12 +4,10 @@
  */
 import { HybridHandle } from './handle.js';
 import type { NodeInternals } from './internals.js';
-import type { TcpHandle, TlsWrap, TlsWrapBinding } from './node-shapes.js';
+import type { TcpHandle, TlsWrap } from './node-shapes.js';
 import type { PatchSet } from './patch.js';
-import { TlsOverlay } from './tls-overlay.js';
+import { TlsOverlay, type Wrap, type WrapRest } from './tls-overlay.js';
 import { TLS_SETTINGS, TLS_STEPS, unknownInTls } from './tls-shape.js';
-
-type Wrap = TlsWrapBinding['wrap'];
 
 /** What is watched of TCP handles that are on no SAN yet. */
 export interface TlsWatch {
@@ -65,7 +63,7 @@ export class TlsClients {
     overlay.stay();
   }
 
-  #wrap(handle: object, ...rest: Parameters<Wrap> extends [unknown, ...infer R] ? R : never): TlsWrap {
+  #wrap(handle: object, ...rest: WrapRest): TlsWrap {
     const make = this.#make;
     const { tlsWrap } = this.#internals;
     if (handle instanceof HybridHandle) {

@@ -12,8 +12,9 @@ import { newNativeStream } from './handle-base.js';
 import type { NodeInternals } from './internals.js';
 import type { OwnerSocket, TcpHandle, TlsWrap, TlsWrapBinding } from './node-shapes.js';
 
-type Wrap = TlsWrapBinding['wrap'];
-type Rest = Parameters<Wrap> extends [unknown, ...infer R] ? R : never;
+/** `tls_wrap.wrap`, and what it takes besides the handle. */
+export type Wrap = TlsWrapBinding['wrap'];
+export type WrapRest = Parameters<Wrap> extends [unknown, ...infer R] ? R : never;
 
 /** Where a TLS socket keeps its TLSWrap, besides symbols of its own. */
 const PLACES = ['_handle', 'ssl', 'handle'] as const;
@@ -22,7 +23,7 @@ const PLACES = ['_handle', 'ssl', 'handle'] as const;
 export class TlsOverlay {
   readonly tcp: TcpHandle;
   readonly wrap: TlsWrap;
-  readonly #rest: Rest;
+  readonly #rest: WrapRest;
   readonly #settings: { readonly name: string; readonly args: readonly unknown[] }[] = [];
   /**
    * Since Node 24 a TLSWrap keeps the context in which it was made for its callbacks; the other one may be made elsewhere, in
@@ -32,7 +33,7 @@ export class TlsOverlay {
   #stays = false;
   #other: { readonly stream: object; readonly wrap: TlsWrap } | null = null;
 
-  constructor(tcp: TcpHandle, wrap: TlsWrap, rest: Rest) {
+  constructor(tcp: TcpHandle, wrap: TlsWrap, rest: WrapRest) {
     this.tcp = tcp;
     this.wrap = wrap;
     this.#rest = rest;

@@ -66,7 +66,7 @@ export class RingReader implements RecordSource {
       const word = (this.#base + (head & (this.#ringBytes - 1))) >> 2;
       const size = this.#words[word];
       const padded = (size + 15) & ~15;
-      if (size < RECORD_HEADER_BYTES || padded > left) return false;
+      if (size < RECORD_HEADER_BYTES || size > left || padded > left) return false;
       const isMessage = this.#words[word + 1] === RECORD_MESSAGE && this.#words[word + 2] === connection;
       if (isMessage && size - RECORD_HEADER_BYTES > bytes) return true;
       head = (head + padded) | 0;
