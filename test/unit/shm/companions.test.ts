@@ -12,6 +12,7 @@ import {
   SIO_SD_ASK_ANOTHER,
   SIO_SD_LISTENER_HINT,
   WSAEADDRNOTAVAIL,
+  WSAEISCONN,
   WSAENOTSOCK,
   WSAEWOULDBLOCK,
 } from '../../../src/spi/index.js';
@@ -206,8 +207,8 @@ describe('several companions of one listener (D4)', () => {
     const [awake, asleep] = [worker(), deaf()];
     const connects = [begin(client), begin(client)];
     await until(() => awake.accepted.length === 1 && asleep.sw.events.length > 0, 'both to be asked');
+    const { proc, errno } = client;
     const another = (s: number) => {
-      const { proc, errno } = client;
       const result = proc.lpWSPIoctl(
         s,
         SIO_SD_ASK_ANOTHER,
@@ -224,7 +225,13 @@ describe('several companions of one listener (D4)', () => {
     const answers = () => connects.map(another);
     await until(() => answers().includes(0), 'the one that waits'); // never for the one that is connected
     await until(() => awake.accepted.length === 2, 'the other one to take it');
-    await until(() => answers().every((answer) => answer === WSAEADDRNOTAVAIL), 'nobody to be left to ask');
+    // One that is asked for while it still waits would be taken for another that does not answer.
+    const isConnected = (s: number) => {
+      const name = makeSockaddr(AF_INET, '127.0.0.1', port);
+      return proc.lpWSPConnect(s, name, 16, null, null, null, null, errno) !== 0 && errno.value === WSAEISCONN;
+    };
+    await until(() => connects.every(isConnected), 'the client to hear of both');
+    assert.deepEqual(answers(), [WSAEADDRNOTAVAIL, WSAEADDRNOTAVAIL], 'nobody is left to be asked');
     assert.equal(another(-1), WSAENOTSOCK);
     // The first question was taken back: the sleeper finds nothing to accept when it wakes up.
     const woken: number[] = [];
