@@ -3,8 +3,8 @@
  * 64 KiB writes: does bulk starve what is small?
  */
 import net from 'node:net';
-import { Histogram } from '../histogram.mjs';
-import { ignoreReset, latency, listen } from './common.mjs';
+import { ignoreReset, listen } from './common.mjs';
+import { Trips } from './trips.mjs';
 
 const SIZE = 64;
 const BULK_BYTES = 65_536;
@@ -47,15 +47,22 @@ export const beside = {
   },
 
   client(context) {
-    const { warmMs, ms } = context.params;
-    const histogram = new Histogram();
     const block = Buffer.alloc(BULK_BYTES, BULK);
     const message = Buffer.alloc(SIZE, 0x61);
     let moved = 0;
-    let phase = 'warm';
+    let movedBefore = 0;
     const bulk = net.connect(context.target);
+    const small = net.connect(context.target);
+    const sockets = [bulk, small];
+    const trips = new Trips(context, {
+      sockets: () => sockets,
+      begin: () => {
+        movedBefore = moved;
+      },
+      more: (seconds) => ({ bulkBytesPerSecond: (moved - movedBefore) / seconds }),
+    });
     const fill = () => {
-      while (phase !== 'done') {
+      while (!trips.done) {
         moved += block.length;
         if (!bulk.write(block)) return;
       }
@@ -64,13 +71,9 @@ export const beside = {
     bulk.on('drain', fill);
     bulk.on('error', ignoreReset);
 
-    const small = net.connect(context.target);
     small.setNoDelay(true);
     let received = 0;
     let sent = 0;
-    let began = 0;
-    let movedBefore = 0;
-    let until = performance.now() + warmMs;
     const ask = () => {
       sent = performance.now();
       small.write(message);
@@ -78,31 +81,10 @@ export const beside = {
     small.on('connect', ask);
     small.on('data', (chunk) => {
       received += chunk.length;
-      if (received < SIZE || phase === 'done') return;
+      if (received < SIZE || trips.done) return;
       received = 0;
-      const now = performance.now();
-      histogram.record((now - sent) * 1e6);
-      if (now >= until) {
-        if (phase === 'measure') {
-          phase = 'done';
-          for (const socket of [bulk, small]) context.prove(socket);
-          const seconds = (now - began) / 1000;
-          context.end({
-            perSecond: histogram.count / seconds,
-            bulkBytesPerSecond: (moved - movedBefore) / seconds,
-            latency: latency(context, histogram),
-          });
-          for (const socket of [bulk, small]) socket.destroy();
-          return;
-        }
-        phase = 'measure';
-        context.begin();
-        histogram.reset();
-        began = now;
-        movedBefore = moved;
-        until = now + ms;
-      }
-      ask();
+      if (trips.over(sent)) ask();
+      else for (const socket of sockets) socket.destroy();
     });
   },
 };

@@ -2,9 +2,9 @@
  * Small round trips spread over many connections: does a message cost more where others wait? Each connection has its turn,
  * and at most {@link IN_FLIGHT} of them have a message under way.
  */
-import { Histogram } from '../histogram.mjs';
-import { echoServer, latency } from './common.mjs';
+import { echoServer } from './common.mjs';
 import { affordable, descriptorsFor, openMany } from './many.mjs';
+import { Trips } from './trips.mjs';
 
 const SIZE = 64;
 const IN_FLIGHT = 16;
@@ -36,16 +36,12 @@ export function crowd(connections) {
     server: echoServer,
 
     async client(context) {
-      const { warmMs, ms, connections: count } = context.params;
-      const histogram = new Histogram();
+      const { connections: count } = context.params;
       const message = Buffer.alloc(SIZE, 0x61);
       const sockets = await openMany(context, count);
       const sentAt = new Float64Array(count);
       const received = new Uint8Array(count);
-      let began = 0;
-      let warm = false;
-      let done = false;
-      let until = performance.now() + warmMs;
+      const trips = new Trips(context, { sockets: () => sockets });
       // Those without a message under way, in a ring: who has rested longest is next.
       const resting = Int32Array.from({ length: count }, (_, index) => index);
       let first = 0;
@@ -58,34 +54,16 @@ export function crowd(connections) {
         sockets[index].write(message);
       };
       const answered = (index) => {
-        const now = performance.now();
-        histogram.record((now - sentAt[index]) * 1e6);
         resting[last] = index;
         last = last + 1 === count ? 0 : last + 1;
-        if (now >= until) {
-          if (warm) {
-            finish(now);
-            return;
-          }
-          warm = true;
-          context.begin();
-          histogram.reset();
-          began = now;
-          until = now + ms;
-        }
-        ask();
-      };
-      const finish = (now) => {
-        done = true;
-        for (const socket of sockets) context.prove(socket);
-        context.end({ perSecond: histogram.count / ((now - began) / 1000), latency: latency(context, histogram) });
+        if (trips.over(sentAt[index])) ask();
       };
 
       sockets.forEach((socket, index) => {
         socket.setNoDelay(true);
         socket.on('data', (chunk) => {
           received[index] += chunk.length;
-          if (received[index] < SIZE || done) return;
+          if (received[index] < SIZE || trips.done) return;
           if (received[index] > SIZE) throw new Error(`${received[index]} B echoed of ${SIZE}`);
           received[index] = 0;
           answered(index);

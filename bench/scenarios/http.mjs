@@ -5,8 +5,8 @@
  */
 import nodeHttp from 'node:http';
 import net from 'node:net';
-import { Histogram } from '../histogram.mjs';
-import { latency, listen } from './common.mjs';
+import { listen } from './common.mjs';
+import { Trips } from './trips.mjs';
 
 const BODY = 'hello, world\n';
 const REQUEST = Buffer.from('GET / HTTP/1.1\r\nHost: bench\r\nUser-Agent: bench\r\n\r\n');
@@ -41,31 +41,8 @@ export function http(connections) {
     },
 
     client(context) {
-      const { warmMs, ms } = context.params;
-      const histogram = new Histogram();
       const sockets = [];
-      let began = 0;
-      let until = performance.now() + warmMs;
-      let phase = 'warm';
-
-      function next(now) {
-        if (now < until) return;
-        if (phase === 'warm') {
-          phase = 'measure';
-          context.begin();
-          histogram.reset();
-          began = performance.now();
-          until = began + ms;
-        } else if (phase === 'measure') {
-          phase = 'done';
-          for (const socket of sockets) context.prove(socket);
-          context.end({
-            perSecond: histogram.count / ((now - began) / 1000),
-            latency: latency(context, histogram),
-          });
-          for (const socket of sockets) socket.destroy();
-        }
-      }
+      const trips = new Trips(context, { sockets: () => sockets });
 
       for (let n = 0; n < connections; n++) {
         const socket = net.connect(context.target);
@@ -89,10 +66,9 @@ export function http(connections) {
           if (received < expected) return;
           if (received > expected) throw new Error(`an answer of ${received} B, expected ${expected}`);
           received = 0;
-          const now = performance.now();
-          histogram.record((now - sent) * 1e6);
-          next(now);
-          if (phase !== 'done') request();
+          if (trips.done) return;
+          if (trips.over(sent)) request();
+          else for (const each of sockets) each.destroy();
         });
       }
     },

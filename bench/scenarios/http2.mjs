@@ -1,8 +1,8 @@
 /** HTTP/2 without TLS: requests on one session, a number of them under way; Node's own server and client on every adapter. */
 import nodeHttp2 from 'node:http2';
 import net from 'node:net';
-import { Histogram } from '../histogram.mjs';
-import { latency, listen } from './common.mjs';
+import { listen } from './common.mjs';
+import { Trips } from './trips.mjs';
 
 const BODY = 'hello, world\n';
 
@@ -38,31 +38,10 @@ export function http2(streams) {
     },
 
     client(context) {
-      const { warmMs, ms } = context.params;
-      const histogram = new Histogram();
       const socket = net.connect(context.target);
       const session = nodeHttp2.connect('http://localhost', { createConnection: () => socket });
-      let began = 0;
-      let until = performance.now() + warmMs;
-      let phase = 'warm';
+      const trips = new Trips(context, { sockets: () => [socket] });
 
-      const answered = (/** @type {number} */ sent) => {
-        const now = performance.now();
-        histogram.record((now - sent) * 1e6);
-        if (now < until) return;
-        if (phase === 'warm') {
-          phase = 'measure';
-          context.begin();
-          histogram.reset();
-          began = performance.now();
-          until = began + ms;
-        } else if (phase === 'measure') {
-          phase = 'done';
-          context.prove(socket);
-          context.end({ perSecond: histogram.count / ((now - began) / 1000), latency: latency(context, histogram) });
-          session.destroy();
-        }
-      };
       const request = () => {
         const sent = performance.now();
         let received = 0;
@@ -71,10 +50,10 @@ export function http2(streams) {
           received += chunk.length;
         });
         stream.on('end', () => {
-          if (phase === 'done') return;
+          if (trips.done) return;
           if (received !== BODY.length) throw new Error(`an answer of ${received} B`);
-          answered(sent);
-          if (phase !== 'done') request();
+          if (trips.over(sent)) request();
+          else session.destroy();
         });
         stream.end();
       };

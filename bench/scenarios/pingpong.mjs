@@ -1,7 +1,7 @@
 /** One message there and back, one at a time, both processes busy with nothing else. */
 import net from 'node:net';
-import { Histogram } from '../histogram.mjs';
-import { echoServer, latency } from './common.mjs';
+import { echoServer } from './common.mjs';
+import { Trips } from './trips.mjs';
 
 /** @returns {import('./index.mjs').Scenario} */
 export function pingpong(size) {
@@ -25,20 +25,15 @@ export function pingpong(size) {
     server: echoServer,
 
     client(context) {
-      const { warmMs, ms } = context.params;
-      const histogram = new Histogram();
       const message = Buffer.alloc(size, 0x61);
       const socket = net.connect(context.target);
       socket.setNoDelay(true);
       let received = 0;
       let sent = 0;
-      let began = 0;
-      let warm = false;
-      let until = 0;
+      const trips = new Trips(context, { sockets: () => [socket] });
 
       socket.on('connect', () => {
         sent = performance.now();
-        until = sent + warmMs;
         socket.write(message);
       });
       socket.on('data', (chunk) => {
@@ -48,30 +43,14 @@ export function pingpong(size) {
         if (received < size) return;
         if (received > size) throw new Error(`${received} B echoed of ${size}`);
         received = 0;
-        const now = performance.now();
-        histogram.record((now - sent) * 1e6);
-        sent = now;
-        if (now >= until) {
-          if (warm) {
-            finish(now);
-            return;
-          }
-          warm = true;
-          context.begin();
-          histogram.reset();
-          began = performance.now();
-          sent = began;
-          until = began + ms;
+        if (!trips.over(sent)) {
+          socket.destroy();
+          return;
         }
+        sent = trips.now;
         message[0] = (message[0] + 1) & 0xff;
         socket.write(message);
       });
-
-      function finish(now) {
-        context.prove(socket);
-        context.end({ perSecond: histogram.count / ((now - began) / 1000), latency: latency(context, histogram) });
-        socket.destroy();
-      }
     },
   };
 }
