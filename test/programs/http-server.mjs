@@ -91,7 +91,10 @@ if (process.send !== undefined) {
   process.once('SIGTERM', () => process.disconnect());
   process.send('here');
 }
-record.onStop(() => {
+// As long as the test takes: the server is not to be the one who ends an idle connection.
+server.keepAliveTimeout = 0;
+record.onStop(async () => {
+  await record.allClosed();
   server.close(() => record.fact('requests', requests));
   server.closeAllConnections();
 });

@@ -45,8 +45,8 @@ const closed = Promise.all([control, fifth, ...others].map((socket) => record.un
 control.write('end\n');
 await closed;
 
-// The server listens again, a moment later.
-for (let attempt = 0; attempt < 50; attempt++) {
+// The server listens again, a moment later: until then nobody does.
+for (;;) {
   await record.delay(20);
   const socket = net.connect({ port, host: '127.0.0.1' });
   const error = await Promise.race([record.until(socket, 'connect'), record.until(socket, 'error')]);

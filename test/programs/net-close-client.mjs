@@ -24,7 +24,8 @@ halfOpenClient.on('end', () => setTimeout(() => halfOpenClient.end(record.bytes(
 
 connect('serverDestroys').write('hello');
 connect('serverDestroysWithError').write('hello');
-connect('serverDestroysUnread').write(record.bytes('unread', 65536));
+// The server destroys it when it hears, on a connection of its own, that the bytes are there.
+connect('serverDestroysUnread').write(record.bytes('unread', 65536), () => connect('unreadIsThere'));
 connect('serverResets').write('hello');
 
 const clientResets = connect('clientResets');
@@ -34,7 +35,8 @@ const clientDestroys = connect('clientDestroys');
 clientDestroys.once('data', () => clientDestroys.destroy());
 
 const clientDestroysUnread = connect('clientDestroysUnread', {}, { read: false, bytes: false });
-afterConnect(clientDestroysUnread, () => setTimeout(() => clientDestroysUnread.destroy(), 100));
+// (It reads what its buffer takes, and no more.)
+clientDestroysUnread.once('readable', () => setTimeout(() => clientDestroysUnread.destroy(), 100));
 
 const pending = record.bytes('pending', 4 * MEGABYTE);
 record.fact('endWithPending', record.sha256(pending));

@@ -3,6 +3,7 @@ import record from './lib/record.cjs';
 import { serveCases } from './lib/ports.mjs';
 
 const MEGABYTE = 1048576;
+let unread;
 
 await serveCases({
   clientEnds: [
@@ -59,7 +60,15 @@ await serveCases({
     { pauseOnConnect: true },
     (socket) => {
       record.watch('serverDestroysUnread', socket, { read: false });
-      setTimeout(() => socket.destroy(), 100);
+      unread = socket;
+    },
+  ],
+  unreadIsThere: [
+    {},
+    (socket) => {
+      record.watch('unreadIsThere', socket);
+      unread.destroy();
+      socket.end();
     },
   ],
   serverResets: [

@@ -123,15 +123,9 @@ await serveCases({
   activity: [
     {},
     (socket) => {
-      record.watch('activity', socket);
-      let beats = 0;
-      const timer = setInterval(() => {
-        socket.write('beat');
-        if (++beats === 8) {
-          clearInterval(timer);
-          socket.end();
-        }
-      }, 30);
+      record.watch('activity', socket, { bytes: false });
+      const timer = setInterval(() => socket.write('beat'), 30);
+      socket.on('end', () => clearInterval(timer));
     },
   ],
   earlyWrite: [

@@ -48,6 +48,8 @@ const server = app.listen(0, '127.0.0.1', () => record.ready({ port: server.addr
 if (record.parameters().pooled !== true) {
   server.on('connection', (socket) => record.watchGroup('accepted', socket, { read: false }));
 }
+// As long as the test takes: the server is not to be the one who ends an idle connection.
+server.keepAliveTimeout = 0;
 record.onStop(() => {
   server.close();
   server.closeIdleConnections();

@@ -8,8 +8,8 @@ import record from '../../programs/lib/record.cjs';
 
 const file = fileURLToPath(new URL('lib/echo.proto', import.meta.url));
 const { test } = grpc.loadPackageDefinition(loader.loadSync(file));
-const cancelled = [];
-record.fact('cancelled', cancelled);
+const cancelled = new Set();
+record.fact('cancelled', () => [...cancelled].sort());
 
 const server = new grpc.Server({ 'grpc.max_receive_message_length': 16 << 20 });
 server.addService(test.Echo.service, {
@@ -46,7 +46,9 @@ server.addService(test.Echo.service, {
     done({ code: grpc.status.FAILED_PRECONDITION, details: 'not today', metadata });
   },
   Never: (call) => {
-    call.on('cancelled', () => cancelled.push('never'));
+    call.on('cancelled', () => cancelled.add(call.request.name));
+    // By which the client knows that the call is here.
+    call.sendMetadata(new grpc.Metadata());
   },
 });
 server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, port) => {

@@ -36,6 +36,8 @@ app.onError((error, context) => context.json({ error: error.message }, 500));
 
 const server = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' }, ({ port }) => record.ready({ port }));
 server.on('connection', (socket) => record.watchGroup('accepted', socket, { read: false }));
+// As long as the test takes: the server is not to be the one who ends an idle connection.
+server.keepAliveTimeout = 0;
 record.onStop(() => {
   server.close();
   server.closeIdleConnections();

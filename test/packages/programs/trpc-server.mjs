@@ -27,6 +27,8 @@ const server = http.createServer(createHTTPHandler({ router, maxBodySize: 16 << 
 const wss = new WebSocketServer({ server });
 applyWSSHandler({ wss, router });
 server.listen(0, '127.0.0.1', () => record.ready({ port: server.address().port }));
+// As long as the test takes: the server is not to be the one who ends an idle connection.
+server.keepAliveTimeout = 0;
 record.onStop(() => {
   wss.close();
   server.close();

@@ -30,7 +30,7 @@ while (watchers() < files + 1) {
 }
 record.ready({ vite: server.httpServer.address().port, root });
 process.once('exit', () => rmSync(root, { recursive: true, force: true }));
-record.onStop(() => {
-  // vite closes the server and ends the process by itself at this signal, with 143 unless told otherwise.
+// vite closes the server and ends the process by itself at this signal, with 143 unless told otherwise.
+process.once('SIGTERM', () => {
   process.exitCode = 0;
 });

@@ -42,6 +42,8 @@ const yoga = createYoga({
 });
 const server = http.createServer(yoga);
 server.listen(0, '127.0.0.1', () => record.ready({ port: server.address().port }));
+// As long as the test takes: the server is not to be the one who ends an idle connection.
+server.keepAliveTimeout = 0;
 record.onStop(() => {
   server.close();
   server.closeIdleConnections();

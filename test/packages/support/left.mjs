@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url';
 export const probe = ['-r', fileURLToPath(new URL('left-probe.cjs', import.meta.url))];
 
 /** The peers' ends are noticed, and timers of the package run, within this time; a quiet machine needs some milliseconds. */
-const SETTLED_WITHIN = 20_000;
+const SETTLED_WITHIN = 60_000;
 
 /** Asks one program, again and again. */
 export class LeftBehind {

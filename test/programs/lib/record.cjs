@@ -16,6 +16,8 @@ const SOCKET_EVENTS = [
 ];
 const log = { facts: {}, sockets: {} };
 const groups = new Set();
+/** Watched sockets that have not closed. */
+const open = new Set();
 
 /** Writes the line "ready {json}" by which a test knows that the program can be reached, and where. */
 const ready = (info) => {
@@ -30,9 +32,27 @@ const fact = (name, value) => {
   log.facts[name] = value;
 };
 
-/** Calls `stop` when the test sends SIGTERM. The program then ends by itself: nothing may hold its event loop. */
+/** Turns of the event loop in which all that has come by a moment is heard of; some of it takes two or three. */
+const TURNS = 10;
+
+/**
+ * Calls `stop` when the test sends SIGTERM. The program then ends by itself: nothing may hold its event loop. What peers
+ * did before the test sent it is heard of first, however late this process gets to run.
+ */
 const onStop = (stop) => {
-  process.once('SIGTERM', stop);
+  process.once('SIGTERM', async () => {
+    for (let turn = 0; turn < TURNS; turn++) {
+      await new Promise(setImmediate);
+    }
+    stop();
+  });
+};
+
+/** Resolves when all sockets of watch() and watchGroup() have closed: for who would close them by ending. */
+const allClosed = async () => {
+  while (open.size > 0) {
+    await delay(5);
+  }
 };
 
 /** The JSON object a test gave as the first argument; {} without one. */
@@ -99,7 +119,9 @@ const watch = (label, socket, { read = true, bytes: counted = true, names = true
     });
   }
   socket.on('error', (error) => note(`error ${describeError(error)}`));
+  open.add(socket);
   socket.on('close', (hadError) => {
+    open.delete(socket);
     note(`close ${hadError}`);
     if (counted) {
       entry.bytesRead = socket.bytesRead;
@@ -165,6 +187,7 @@ process.once('exit', () => {
 
 module.exports = {
   addresses,
+  allClosed,
   bytes,
   delay,
   describeError,
