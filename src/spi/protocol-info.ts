@@ -20,8 +20,8 @@ export const XP1_GRACEFUL_CLOSE = 0x00000020;
 /** Service flag: urgent data. */
 export const XP1_EXPEDITED_DATA = 0x00000040;
 /**
- * Service flag: connect data. The provider carries caller data with the request and callee data with the answer; the
- * switch then negotiates the session in them (SESS-2, SESS-5) instead of in messages after the connect.
+ * Service flag: connect data. The provider carries caller data with the request and callee data with the answer; if it owns
+ * its receive buffers too, the switch negotiates the session in them (SESS-2, SESS-5) instead of in messages after the connect.
  */
 export const XP1_CONNECT_DATA = 0x00000080;
 /** Service flag: disconnect data. */

@@ -1,5 +1,5 @@
 /**
- * An accepted socket of a provider without connect data, until its peer has said what it offers (SESS-2, SESS-3). The
+ * An accepted socket whose session is not negotiated in connect data, until its peer has said what it offers (SESS-2, SESS-3). The
  * condition function could not look at an offer, so the decision that it makes elsewhere is made here, and a refusal
  * goes as a message: the peer's program then goes on by TCP, as with connect data.
  */

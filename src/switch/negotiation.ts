@@ -1,5 +1,5 @@
 /**
- * Session negotiation in messages, over a provider without connect data (SESS-2, SESS-3, SESS-9): one message each way, on
+ * Session negotiation in messages, over a provider without connect data, or with posted buffers (SESS-2, SESS-3, SESS-9): one message each way, on
  * the connected socket, before there is a session on it. Receives are posted before the first of them is sent.
  */
 import { NEGOTIATION_BYTES_MAX } from '../session/index.js';

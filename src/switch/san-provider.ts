@@ -45,7 +45,7 @@ export interface SanProviderParts {
   readonly receive: OwnedReceive;
   /** `receive` is that of src/session/posted. */
   readonly posted: boolean;
-  /** It carries connect data, so the session is negotiated in them; else in messages (SESS-2). */
+  /** It carries connect data and owns receive buffers, so the session is negotiated in them; else in messages (SESS-2, SESS-3). */
   readonly connectData: boolean;
   /** The socket that control codes are issued on (SW-14); stays open for the next address query (ADDR-10). */
   readonly scratch: SOCKET;

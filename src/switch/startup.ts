@@ -114,7 +114,9 @@ export function startProvider(
       extensions,
       receive: through.receive,
       posted: owned === null,
-      connectData: (info.dwServiceFlags1 & XP1_CONNECT_DATA) !== 0,
+      // Buffers can be posted only when the socket is there, and that is when connect data have said already that all is well
+      // (SESS-3): whoever then gets no memory could not refuse any more.
+      connectData: owned !== null && (info.dwServiceFlags1 & XP1_CONNECT_DATA) !== 0,
       scratch,
       offer,
       offerData: { len: bytes.length, buf: bytes },

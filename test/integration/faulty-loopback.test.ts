@@ -33,9 +33,7 @@ test('a large transfer for a native consumer stops where that has stopped readin
 });
 
 describe('the faulty loopback under a running program', { skip: plainOnly }, () => {
-  // A refusal behind ACCEPT resets a connection that the client has heard of, once in some forty runs, as TCP may; the program
-  // does not expect it, and waits for such a connection in vain.
-  test('the same as on TCP, whatever the seed', { todo: 'the program must bear a reset' }, async () => {
+  test('the same as on TCP, whatever the seed', async () => {
     const baseline = await new Program('same-process.mjs').succeeded();
     let refused = 0;
     for (const seed of SEEDS) {

@@ -12,7 +12,7 @@ import { installLoopbackSwitch, type LoopbackSwitch } from './support/loopback-s
 
 const KINDS: readonly (readonly [name: string, options: LoopbackOptions])[] = [
   ['posted buffers, negotiation in messages (SESS-2, SESS-14)', { connectData: false }],
-  ['posted buffers, connect data (SESS-14)', { connectData: true }],
+  ['posted buffers, though it has connect data (SESS-3, SESS-14)', { connectData: true }],
   ['owned buffers, negotiation in messages (SESS-2)', { ownsReceiveBuffers: true, connectData: false }],
   ['owned buffers, connect data', { ownsReceiveBuffers: true, connectData: true }],
 ];
@@ -105,6 +105,33 @@ for (const [name, options] of KINDS) {
       server.close();
       await once(server, 'close');
     });
+  });
+}
+
+for (const [name, options] of KINDS) {
+  test(`memory that is refused to either end: the connection goes by TCP, and nobody hears of it; ${name} (SESS-3, ERR-3)`, async () => {
+    const bench = installLoopbackSwitch(options);
+    bench.network.faults = { ...bench.network.faults, registerNoBuffers: 300_000, delayTicksMax: 3 };
+    const server = createServer((socket) => socket.pipe(socket)).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const carriers = new Set<string | undefined>();
+    for (let i = 0; i < 60; i++) {
+      const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+      // Both events are awaited at once, for an error that comes behind 'connect' is what must not be.
+      const [[echo]] = await Promise.all([
+        once(socket, 'data') as Promise<[Buffer]>,
+        once(socket.end('hello'), 'close'),
+      ]);
+      assert.equal(echo.toString(), 'hello');
+      carriers.add(bench.net.routes.routeOf(socket)?.carrier);
+    }
+    // Owned buffers need no memory until something large is sent.
+    assert.deepEqual(carriers, new Set(options.ownsReceiveBuffers === true ? ['san'] : ['san', 'tcp']));
+    server.close();
+    await once(server, 'close');
+    await settled(bench);
+    assert.deepEqual(bench.violations, []);
+    bench.stop();
   });
 }
 

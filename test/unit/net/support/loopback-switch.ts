@@ -18,6 +18,8 @@ export interface LoopbackSwitch {
   readonly net: InstalledNet;
   readonly sw: Switch;
   readonly provider: LoopbackProvider;
+  /** Its faults may be changed. */
+  readonly network: LoopbackNetwork;
   /** What went wrong that a program does not hear of. */
   readonly violations: string[];
   /** Whether connections may be on the SAN. */
@@ -36,7 +38,9 @@ export function installLoopbackSwitch(options: LoopbackOptions, windowBytes = 65
   assert.ok(reached.ok);
   const { open, listen, connect, connect6, getsockname } = reached.internals.TCP.prototype;
   const tcpip = new TcpipProvider(driver, { open, listen, connect, connect6, getsockname });
-  const provider = createLoopbackProvider(options, new LoopbackNetwork());
+  // What is refused, where a test has something refused, is the same in each run.
+  const network = new LoopbackNetwork({ seed: 1 });
+  const provider = createLoopbackProvider(options, network);
   const catalog = new Catalog();
   const { ProviderId } = provider.protocolInfo;
   const installed = catalog.WSCInstallProvider(ProviderId, 'loopback', () => provider, [provider.protocolInfo], {
@@ -70,6 +74,7 @@ export function installLoopbackSwitch(options: LoopbackOptions, windowBytes = 65
     net: net.net,
     sw,
     provider,
+    network,
     violations,
     stop() {
       net.net.restore();
