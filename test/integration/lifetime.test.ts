@@ -97,6 +97,20 @@ test('a client that was there before its listener is on the SAN soon after that 
   await server.stopped();
 });
 
+test('a program that is busy while its first link is set up hears of it before it gives up', {
+  skip: plainOnly,
+}, async (t) => {
+  const server = new Program('net-echo-server.mjs', { switching: 'require' });
+  t.after(() => server.kill());
+  // Longer than a link may take (5 s), shorter than a connect may in tests.
+  const parameters = { ...(await server.ready()), busy: 5500 };
+  const client = new Program('busy-client.mjs', { switching: 'require', parameters });
+  t.after(() => client.kill());
+  const { routes } = await client.succeeded();
+  assertSan(routes, 'client');
+  await server.stopped();
+});
+
 describe('what a process leaves when it ends', { concurrency: 2 }, () => {
   const leave = async (
     switching: Switching,

@@ -18,7 +18,7 @@ import type { ShmOptions } from './options.js';
 import { makeProof, probe } from './reach.js';
 
 /** As they are at load: a program’s fake timers, put in place later, must not stop a connection. */
-const { setTimeout, clearTimeout } = globalThis;
+const { setTimeout, clearTimeout, setImmediate } = globalThis;
 
 /** Most links of one isolate; beyond it a newcomer is turned away and stays on TCP. */
 const LINKS_MAX = 1024;
@@ -211,9 +211,10 @@ export class LinkTable {
       return link;
     }
     this.all.add(link);
-    const timer = setTimeout(() => {
-      if (!link.open) link.end('');
-    }, SETUP_MS_MAX);
+    // Where this process was busy, or stopped, for so long, the peer's word may be here by now: the loop looks first.
+    const timer = setTimeout(setImmediate, SETUP_MS_MAX, () => {
+      if (!link.open && !link.gone) link.end('');
+    });
     timer.unref();
     this.#timers.set(link, timer);
     return link;
