@@ -23,6 +23,7 @@
             "native/core/spin.c",
             "native/core/vm.c",
             "native/napi/access.c",
+            "native/napi/alarm.c",
             "native/napi/addon.c",
             "native/napi/arguments.c",
             "native/napi/callback.c",

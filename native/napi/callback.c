@@ -1,21 +1,14 @@
 #include "callback.h"
 
-napi_status sd_context_open(sd_context *context, napi_env env, napi_value self, const char *name) {
-  napi_value text;
+napi_status sd_context_open(sd_context *context, napi_env env, napi_value self) {
   napi_status status = napi_ok;
   context->env = env;
   if (self == NULL) status = napi_create_object(env, &self);
-  if (status == napi_ok) status = napi_create_string_utf8(env, name, NAPI_AUTO_LENGTH, &text);
   if (status == napi_ok) status = napi_create_reference(env, self, 1, &context->self);
-  if (status == napi_ok) status = napi_async_init(env, self, text, &context->async);
   return status;
 }
 
-void sd_context_close(sd_context *context) {
-  if (context->async != NULL) napi_async_destroy(context->env, context->async);
-  context->async = NULL;
-  sd_function_drop(context->env, &context->self);
-}
+void sd_context_close(sd_context *context) { sd_function_drop(context->env, &context->self); }
 
 /*
  * napi_closing, napi_cannot_run_js, and "pending exception" with none pending mean that the environment is being
@@ -34,7 +27,7 @@ void sd_context_call(sd_context *context, napi_ref function, size_t count, const
   napi_value self, call, result;
   if (napi_get_reference_value(env, context->self, &self) != napi_ok || self == NULL) return;
   if (napi_get_reference_value(env, function, &call) != napi_ok || call == NULL) return;
-  napi_status status = napi_make_callback(env, context->async, self, call, count, arguments, &result);
+  napi_status status = napi_make_callback(env, NULL, self, call, count, arguments, &result);
   if (status != napi_ok) report(env, status);
 }
 

@@ -1,6 +1,8 @@
 /*
- * Calls from the event loop into JavaScript, in a real async context: ticks and microtasks run after each, async
- * hooks and AsyncLocalStorage see who asked, and an exception becomes an uncaughtException like in any other callback.
+ * Calls from the event loop into JavaScript: ticks and microtasks run after each, and an exception becomes an
+ * uncaughtException like in any other callback. They have no async context (id 0), for what they bring concerns many of the
+ * program's things or none: async hooks see nothing of them, and AsyncLocalStorage has no store. Who tells the program of
+ * something enters the context that it belongs to (src/net/callback.ts).
  */
 #ifndef SD_CALLBACK_H
 #define SD_CALLBACK_H
@@ -10,11 +12,10 @@
 typedef struct sd_context {
   napi_env env;
   napi_ref self;
-  napi_async_context async;
 } sd_context;
 
 /* self NULL: an object of its own. */
-napi_status sd_context_open(sd_context *context, napi_env env, napi_value self, const char *name);
+napi_status sd_context_open(sd_context *context, napi_env env, napi_value self);
 void sd_context_close(sd_context *context);
 
 /* Within a handle scope of the caller's. */

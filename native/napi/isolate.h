@@ -18,10 +18,11 @@
 #include "slots.h"
 
 /* Raised with every change of the JavaScript surface; src/proxy-driver/addon.ts expects exactly this one. */
-#define SD_ABI 3
+#define SD_ABI 4
 
 struct sd_watcher;
 struct sd_securing;
+struct sd_alarm;
 
 typedef struct sd_isolate {
   napi_env env;
@@ -45,6 +46,7 @@ typedef struct sd_isolate {
   sd_netlink route;
   struct sd_watcher *watcher;
   struct sd_securing *securing;
+  struct sd_alarm *alarm;
   int probe; /* asks for announcements; -1: not made yet */
   int spare; /* given up for a moment to accept and drop a connection when descriptors are used up */
 } sd_isolate;
@@ -64,11 +66,12 @@ void sd_loop_sync(sd_isolate *isolate); /* after anything that may have woken th
 void sd_loop_say_awake(const sd_isolate *isolate); /* the pump is about to be woken */
 uint64_t sd_loop_clock(void);
 
-/* link.c, listener.c, watcher.c, secure.c: stop everything without a callback */
+/* link.c, listener.c, watcher.c, secure.c, alarm.c: stop everything without a callback */
 void sd_link_close_all(sd_isolate *isolate);
 void sd_listener_close_all(sd_isolate *isolate);
 void sd_watcher_close(sd_isolate *isolate);
 void sd_secure_close_isolate(sd_isolate *isolate);
+void sd_alarm_close(sd_isolate *isolate);
 void sd_link_event(void *owner, sd_pump_event event);
 
 /* The functions of each topic, added to exports. */
@@ -80,5 +83,6 @@ napi_status sd_loop_exports(sd_isolate *isolate, napi_value exports);
 napi_status sd_kernel_exports(sd_isolate *isolate, napi_value exports);
 napi_status sd_watcher_exports(sd_isolate *isolate, napi_value exports);
 napi_status sd_secure_exports(sd_isolate *isolate, napi_value exports);
+napi_status sd_alarm_exports(sd_isolate *isolate, napi_value exports);
 
 #endif

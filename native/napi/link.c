@@ -164,7 +164,7 @@ static int link_open(sd_isolate *isolate, int fd, const napi_value *arguments) {
   sd_isolate_handle_opened(isolate);
   napi_env env = isolate->env;
   link->number = sd_slots_put(&isolate->links, link);
-  if (link->number < 0 || sd_context_open(&link->context, env, arguments[1], "SOCKETSDIRECTLINK") != napi_ok ||
+  if (link->number < 0 || sd_context_open(&link->context, env, arguments[1]) != napi_ok ||
       sd_function_hold(env, arguments[2], &link->on_packet) != napi_ok ||
       sd_function_hold(env, arguments[3], &link->on_closed) != napi_ok)
     error = -ENOMEM;

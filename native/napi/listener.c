@@ -136,7 +136,7 @@ static int listener_open(sd_isolate *isolate, const char *name, int backlog, nap
   sd_isolate_handle_opened(isolate);
   listener->number = sd_slots_put(&isolate->listeners, listener);
   if (listener->number < 0 ||
-      sd_context_open(&listener->context, isolate->env, NULL, "SOCKETSDIRECTLISTENER") != napi_ok ||
+      sd_context_open(&listener->context, isolate->env, NULL) != napi_ok ||
       sd_function_hold(isolate->env, on_accept, &listener->on_accept) != napi_ok)
     error = -ENOMEM;
   if (error == 0) error = uv_poll_start(&listener->poll, UV_READABLE, on_connection);

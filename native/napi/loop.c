@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "arguments.h"
+#include "callback.h"
 
 uint64_t sd_loop_clock(void) {
   struct timespec now;
@@ -141,6 +142,53 @@ static napi_value loop_hold(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+/* A handle that is there to be closed: what waits for the loop's phase for that, as a socket's close does. */
+typedef struct sd_closing {
+  sd_isolate *isolate;
+  uv_idle_t handle;
+  sd_context context;
+  napi_ref then;
+} sd_closing;
+
+static void on_closing_done(uv_handle_t *handle) {
+  sd_closing *closing = handle->data;
+  sd_isolate *isolate = closing->isolate;
+  napi_handle_scope scope;
+  if (napi_open_handle_scope(isolate->env, &scope) == napi_ok) {
+    if (!isolate->closing) sd_context_call(&closing->context, closing->then, 0, NULL);
+    sd_function_drop(isolate->env, &closing->then);
+    sd_context_close(&closing->context);
+    napi_close_handle_scope(isolate->env, scope);
+  }
+  free(closing);
+  sd_isolate_handle_closed(isolate);
+}
+
+static int close_late(sd_isolate *isolate, napi_value then) {
+  if (isolate->closing) return -ECANCELED;
+  sd_closing *closing = calloc(1, sizeof *closing);
+  if (closing == NULL) return -ENOMEM;
+  closing->isolate = isolate;
+  if (sd_context_open(&closing->context, isolate->env, then) != napi_ok ||
+      sd_function_hold(isolate->env, then, &closing->then) != napi_ok) {
+    sd_context_close(&closing->context);
+    free(closing);
+    return -ENOMEM;
+  }
+  uv_idle_init(isolate->loop, &closing->handle);
+  closing->handle.data = closing;
+  sd_isolate_handle_opened(isolate);
+  uv_close((uv_handle_t *)&closing->handle, on_closing_done);
+  return 0;
+}
+
+static napi_value loop_close_late(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  sd_isolate *isolate = sd_arguments(env, info, 1, arguments);
+  if (isolate == NULL || !sd_take_function(env, arguments[0])) return NULL;
+  return sd_give_int(env, close_late(isolate, arguments[0]));
+}
+
 static napi_value loop_stats(napi_env env, napi_callback_info info) {
   sd_isolate *isolate = sd_arguments(env, info, 0, NULL);
   const sd_pump_stats *stats = &isolate->pump.stats;
@@ -159,6 +207,7 @@ static napi_value loop_stats(napi_env env, napi_callback_info info) {
 napi_status sd_loop_exports(sd_isolate *isolate, napi_value exports) {
   static const sd_function functions[] = {{"isolate", loop_isolate}, {"wake", loop_wake},
                                           {"setSpin", loop_set_spin}, {"hold", loop_hold},
+                                          {"closeLate", loop_close_late},
                                           {"loopStats", loop_stats}};
   return sd_define(isolate, exports, functions, sizeof functions / sizeof functions[0]);
 }

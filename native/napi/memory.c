@@ -1,9 +1,12 @@
 #include "../core/memory.h"
 
 #include <errno.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "arguments.h"
+
+#define RANDOM_BYTES_MAX 256
 
 static napi_value memory_allocate(napi_env env, napi_callback_info info) {
   napi_value arguments[1];
@@ -56,11 +59,25 @@ static napi_value descriptor_close(napi_env env, napi_callback_info info) {
   return sd_give_int(env, close(fd) == 0 ? 0 : -errno);
 }
 
+/* crypto.randomBytes() would do as well, but for the async resource that each call of it leaves to the collector. */
+static napi_value memory_random(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  void *out;
+  size_t length;
+  if (sd_arguments(env, info, 1, arguments) == NULL ||
+      !sd_take_array(env, arguments[0], napi_uint8_array, 0, &out, &length))
+    return NULL;
+  if (length > RANDOM_BYTES_MAX) return sd_give_int(env, -EINVAL);
+  ssize_t got = getrandom(out, length, 0); /* so few bytes come whole, or not at all */
+  return sd_give_int(env, got < 0 ? -errno : (size_t)got == length ? 0 : -EIO);
+}
+
 napi_status sd_memory_exports(sd_isolate *isolate, napi_value exports) {
   static const sd_function functions[] = {{"allocate", memory_allocate},
                                           {"map", memory_map},
                                           {"lock", memory_lock},
                                           {"release", memory_release},
-                                          {"close", descriptor_close}};
+                                          {"close", descriptor_close},
+                                          {"random", memory_random}};
   return sd_define(isolate, exports, functions, sizeof functions / sizeof functions[0]);
 }

@@ -111,7 +111,7 @@ static int open_for(sd_isolate *isolate, napi_value function) {
   sd_isolate_handle_opened(isolate);
   isolate->securing = securing;
   sd_secure_listen(&shared, &securing->listener);
-  if (sd_context_open(&securing->context, isolate->env, NULL, "SOCKETSDIRECTSECURED") != napi_ok ||
+  if (sd_context_open(&securing->context, isolate->env, NULL) != napi_ok ||
       sd_function_hold(isolate->env, function, &securing->on_notice) != napi_ok)
     error = -ENOMEM;
   if (error != 0) sd_secure_close_isolate(isolate);

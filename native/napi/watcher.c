@@ -119,7 +119,7 @@ static int watch(sd_isolate *isolate, napi_value changed, napi_value replayed) {
   uv_unref((uv_handle_t *)&watcher->poll);
   sd_isolate_handle_opened(isolate);
   isolate->watcher = watcher;
-  if (sd_context_open(&watcher->context, isolate->env, NULL, "SOCKETSDIRECTADDRESSES") != napi_ok ||
+  if (sd_context_open(&watcher->context, isolate->env, NULL) != napi_ok ||
       sd_function_hold(isolate->env, changed, &watcher->on_change) != napi_ok ||
       sd_function_hold(isolate->env, replayed, &watcher->on_replayed) != napi_ok)
     error = -ENOMEM;

@@ -1,7 +1,7 @@
 /**
  * How the program is called: inside the async context of the handle that the event belongs to, as libuv's callbacks are.
  */
-import type { AsyncResource } from 'node:async_hooks';
+import type { AsyncContext } from './async-context.js';
 
 type Callback = (this: unknown) => void;
 
@@ -39,10 +39,11 @@ function guarded(this: unknown): void {
   }
 }
 
-/** Calls `callback` with `self` as `this` in the context of `resource`. Never throws. */
-export function enter<T>(resource: AsyncResource, callback: (this: T) => void, self: T): void {
+/** Calls `callback` with `self` as `this` in the context of `resource`, or in the present one (null). Never throws. */
+export function enter<T>(resource: AsyncContext | null, callback: (this: T) => void, self: T): void {
   next = callback as Callback;
-  resource.runInAsyncScope(guarded, self);
+  if (resource === null) guarded.call(self);
+  else resource.runInAsyncScope(guarded, self);
 }
 
 /** Ends one event and begins another, inside one callback of the event loop. False: that cannot be done here. */

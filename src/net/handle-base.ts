@@ -4,17 +4,18 @@
  * stream underneath. This file makes the object, holds what all layers share, and keeps the event loop alive as libuv
  * would.
  */
-import type { AsyncResource } from 'node:async_hooks';
 import { errnoFromWsa } from '../spi/index.js';
+import type { AsyncContext } from './async-context.js';
 import type { NodeInternals } from './internals.js';
 import type { OwnerSocket, TcpHandle } from './node-shapes.js';
-import type { Hold, SanConnection, SanSession } from './port.js';
+import type { CloseLate, Hold, SanConnection, SanSession } from './port.js';
 import type { UvName } from './requirements.js';
 
 /** What every handle of this isolate shares. */
 export interface HandleEnvironment {
   readonly internals: NodeInternals;
   readonly hold: Hold;
+  readonly closeLate: CloseLate;
   /** A handle begins to live, or has been closed: for who keeps the list. */
   onOpened(handle: BaseHandle): void;
   onClosed(handle: BaseHandle): void;
@@ -107,7 +108,7 @@ export abstract class BaseHandle extends NativeStream {
   /** The program's TCP handle underneath: it holds the local port (D12). Connecting side only. */
   tcp: TcpHandle | null;
   /** The async context of this handle's callbacks. */
-  resource: AsyncResource;
+  resource: AsyncContext;
   /** Unique among the isolate's connections, for observers. */
   routeId = 0;
   /** Close or reset was called. */
@@ -127,7 +128,7 @@ export abstract class BaseHandle extends NativeStream {
   constructor(
     connection: SanConnection,
     tcp: TcpHandle | null,
-    resource: AsyncResource,
+    resource: AsyncContext,
     listed: boolean,
     native: object,
   ) {

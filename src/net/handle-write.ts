@@ -97,7 +97,7 @@ export abstract class WritingHandle extends BaseHandle {
   adoptWrite(): void {
     const own = this.writing;
     if (own !== null) this.waiting = [own, ...(this.waiting ?? [])];
-    this.writing = { req: new PendingWrite(), resource: newWriteResource(), list: [], bytes: 0 };
+    this.writing = { req: new PendingWrite(), resource: newWriteResource(this.resource), list: [], bytes: 0 };
     this.updateHold();
     if (this.shutting !== null) this.shutdownDue = true;
   }
@@ -153,7 +153,7 @@ export abstract class WritingHandle extends BaseHandle {
   }
 
   shutdown(req: ShutdownReq): number {
-    return this.beginShutdown({ req, resource: newShutdownResource() });
+    return this.beginShutdown({ req, resource: newShutdownResource(this.resource) });
   }
 
   // ---------------------------------------------------------------- writing
@@ -217,7 +217,7 @@ export abstract class WritingHandle extends BaseHandle {
   private pend(req: WriteReq | null, list: readonly Uint8Array[], bytes: number): number | WriteReq {
     state[kAsync] = 1;
     const request = req ?? new PendingWrite();
-    this.enqueue({ req: request, resource: newWriteResource(), list, bytes });
+    this.enqueue({ req: request, resource: newWriteResource(this.resource), list, bytes });
     return req === null ? request : 0;
   }
 

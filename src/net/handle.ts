@@ -2,11 +2,11 @@
  * The hybrid handle as a whole: the members that native consumers call, the rest of what `net` calls, close and reset.
  * Every member of `TCP.prototype` and its ancestors has its own here; self-test.ts refuses a Node that has one more.
  */
-import type { AsyncResource } from 'node:async_hooks';
+import { executionAsyncId } from 'node:async_hooks';
 import { inspect } from 'node:util';
 import { isDeliveringLate, type SessionUser } from '../session/index.js';
 import { fillNodeAddress } from './address.js';
-import { copyStores, newHandleResource } from './async-context.js';
+import { type AsyncContext, contextOf, copyStores, newHandleResource } from './async-context.js';
 import { enter } from './callback.js';
 import { handleEnvironment, newNativeStream, uvCode } from './handle-base.js';
 import { namesOf } from './handle-names.js';
@@ -34,7 +34,7 @@ export class HybridHandle extends ReadingHandle implements SessionUser {
   constructor(
     connection: SanConnection,
     tcp: TcpHandle | null,
-    resource: AsyncResource,
+    resource: AsyncContext,
     listed = true,
     native = newNativeStream(),
   ) {
@@ -201,16 +201,21 @@ export class HybridHandle extends ReadingHandle implements SessionUser {
     else closeInLoop(this);
   }
 
-  /** In the loop's phase for it, behind immediates. An accepted connection has no handle of the loop's; one is lent to it. */
+  /** In the loop's phase for it, behind immediates. An accepted connection has no handle of the loop's own. */
   closeInLoop(): void {
-    (this.tcp ?? spareHandle()).close(() => finishClose(this));
+    const { tcp } = this;
+    const then = (): void => finishClose(this);
+    if (tcp !== null) tcp.close(then);
+    else if (!handleEnvironment().closeLate(then)) setImmediate(then);
   }
 
   finishClose(): void {
     this.cancelRequests();
     const callback = this.closeCallback;
     this.closeCallback = null;
-    if (typeof callback === 'function') enter(this.resource, callback, this);
+    // The callback of a TCP handle's close is called in that handle's context, which is this one's.
+    const entered = executionAsyncId() === this.resource.asyncId();
+    if (typeof callback === 'function') enter(entered ? null : this.resource, callback, this);
     this.resource.emitDestroy();
   }
 
@@ -290,14 +295,17 @@ export class HybridHandle extends ReadingHandle implements SessionUser {
 
   /** On the connecting side the TCP handle's, which the socket took for its own before it was connected. */
   getAsyncId(): number {
-    return this.tcp === null ? this.resource.asyncId() : this.tcp.getAsyncId();
+    return this.resource.asyncId();
   }
 
   /** An HTTP agent takes the socket for another request: its callbacks belong to the current context from now on. */
-  asyncReset(resource?: object): void {
-    this.tcp?.asyncReset(resource);
+  asyncReset(resource?: { handle?: unknown }): void {
+    const { tcp } = this;
     this.resource.emitDestroy();
-    this.resource = newHandleResource();
+    // What the agent wraps for async hooks is to be what they were shown first.
+    if (tcp !== null && resource?.handle === this) resource.handle = tcp;
+    tcp?.asyncReset(resource);
+    this.resource = tcp === null ? newHandleResource() : contextOf(tcp, resource);
   }
 
   getProviderType(): number {
@@ -349,11 +357,6 @@ export function completeHybridPrototype(): void {
 
 function closeInLoop(handle: HybridHandle): void {
   handle.closeInLoop();
-}
-
-function spareHandle(): TcpHandle {
-  const { TCP, tcpSocketType } = handleEnvironment().internals;
-  return new TCP(tcpSocketType);
 }
 
 function deliverUrgent(this: HybridHandle): void {

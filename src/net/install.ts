@@ -1,6 +1,6 @@
 /** Puts the switch under `node:net` in this isolate, once. */
 import { extendActiveHandles } from './active-handles.js';
-import { rememberRoot } from './async-context.js';
+import { prepareContexts } from './async-context.js';
 import { type HandleEnvironment, setHandleEnvironment } from './handle-base.js';
 import { completeHybridPrototype } from './handle.js';
 import { claimArrivals } from './handle-claim.js';
@@ -11,13 +11,14 @@ import { type Companion, interceptListen } from './intercept-listen.js';
 import { type InternalsReason, type NodeInternals, reachInternals } from './internals.js';
 import { TlsClients } from './native-consumers.js';
 import { PatchSet } from './patch.js';
-import type { Hold, SwitchPort } from './port.js';
+import type { CloseLate, Hold, SwitchPort } from './port.js';
 import { type RouteObserver, RouteTable } from './route.js';
 import { selfTest } from './self-test.js';
 
 /** What the composition root gives beside the switch. */
 export interface NetOptions {
   readonly hold: Hold;
+  readonly closeLate?: CloseLate;
   readonly observer?: RouteObserver;
 }
 
@@ -61,14 +62,18 @@ function tryInstall(port: SwitchPort, options: NetOptions): InstallResult {
 }
 
 function testNode(internals: NodeInternals): string | null {
-  setHandleEnvironment({ internals, hold: nothing, onOpened: nothing, onClosed: nothing });
+  setHandleEnvironment({ internals, hold: nothing, closeLate: never, onOpened: nothing, onClosed: nothing });
   completeHybridPrototype();
-  rememberRoot();
+  prepareContexts();
   return selfTest(internals);
 }
 
 function nothing(): void {
   // The self-test's handles keep nothing alive and are on no list.
+}
+
+function never(): boolean {
+  return false;
 }
 
 function patch(internals: NodeInternals, port: SwitchPort, options: NetOptions): InstalledNet {
@@ -81,6 +86,7 @@ function patch(internals: NodeInternals, port: SwitchPort, options: NetOptions):
   const environment: HandleEnvironment = {
     internals,
     hold: options.hold,
+    closeLate: options.closeLate ?? never,
     onOpened(handle) {
       if (!guarded) {
         guardHandlePassing(patches, { internals, connect, port });

@@ -7,7 +7,7 @@ import { types } from 'node:util';
 import type { SOCKADDR } from '../spi/index.js';
 import type { RouteReason } from '../switch/reasons.js';
 import { boundAddress, sockaddrFromText } from './address.js';
-import { newHandleResource, resourceLike } from './async-context.js';
+import { contextOf, newConnectResource } from './async-context.js';
 import { enter } from './callback.js';
 import { HybridHandle } from './handle.js';
 import { uvCode, uvFromWsa } from './handle-base.js';
@@ -136,7 +136,7 @@ export class PendingConnect implements ConnectRequest {
   /** The switch has taken it. As libuv's connect request does, it keeps the process alive, referenced or not. */
   start(attempt: ConnectAttempt): void {
     this.#attempt = attempt;
-    this.#resource = newHandleResource();
+    this.#resource = newConnectResource(this.tcp);
     this.#context.pending.set(this.tcp, this);
     this.#context.hold(1);
   }
@@ -154,8 +154,7 @@ export class PendingConnect implements ConnectRequest {
       this.#report(uvCode('UV_ECANCELED'), tcp);
       return;
     }
-    const resource = resourceLike(tcp, this.#resource ?? newHandleResource());
-    const handle = new HybridHandle(connection, tcp, resource, true, overlay?.stream);
+    const handle = new HybridHandle(connection, tcp, contextOf(tcp), true, overlay?.stream);
     this.#exchange(handle);
     if (overlay !== undefined) this.#context.tls.move(overlay, handle);
     tcp.onread = noop;
@@ -252,8 +251,7 @@ export class PendingConnect implements ConnectRequest {
     const resource = this.#resource;
     if (resource === null) return;
     enter(resource, complete, this);
-    // Else it is the handle's from now on.
-    if (!(handle instanceof HybridHandle) || handle.resource !== resource) resource.emitDestroy();
+    resource.emitDestroy();
   }
 
   /** The request may have been disarmed meanwhile: `net` takes its callback away when its own time limit is up. */

@@ -2,12 +2,11 @@
  * The accepting side: `Server.prototype._listen2` gets a companion for each listening TCP handle, and connections that
  * the companion accepts reach the program through the same `onconnection` as those that libuv accepts (D1).
  */
-import type { AsyncResource } from 'node:async_hooks';
 import { Server } from 'node:net';
 import { AF_INET6, type SOCKADDR } from '../spi/index.js';
 import type { RouteReason } from '../switch/reasons.js';
 import { boundAddress, mapToV6 } from './address.js';
-import { newAcceptedResource, newServerResource } from './async-context.js';
+import { type AsyncContext, contextOf, newAcceptedResource, newServerResource } from './async-context.js';
 import { enter } from './callback.js';
 import { HybridHandle } from './handle.js';
 import type { NodeInternals } from './internals.js';
@@ -120,7 +119,7 @@ export class Companion implements ListenRequest {
   readonly #context: ListenContext;
   readonly #server: NetServer;
   readonly #handle: ListenHandle;
-  readonly #resource: AsyncResource;
+  readonly #resource: AsyncContext;
   #inner: OnConnection;
   #installed: OnConnection;
   #listening: Listening | null = null;
@@ -135,7 +134,8 @@ export class Companion implements ListenRequest {
     this.tcp = handle;
     this.local = local;
     this.backlog = backlog;
-    this.#resource = newServerResource();
+    this.#resource =
+      (handle as object) instanceof context.internals.TCP ? contextOf(handle as TcpHandle) : newServerResource();
     this.#inner = handle.onconnection;
     this.#installed = handle.onconnection;
   }
@@ -211,7 +211,7 @@ export class Companion implements ListenRequest {
       return;
     }
     const seen = this.local.sa_family === AF_INET6 ? asV6(connection) : connection;
-    this.#accepted = new HybridHandle(seen, null, newAcceptedResource());
+    this.#accepted = new HybridHandle(seen, null, newAcceptedResource(this.#resource));
     enter(this.#resource, inject, this);
     accepted(connection);
   }

@@ -140,3 +140,6 @@ export interface SwitchPort {
 
 /** Keeps the process alive while the count is above zero (the proxy driver's `hold`). */
 export type Hold = (delta: 1 | -1) => void;
+
+/** Calls back in the loop's phase for what is closed, with the loop held until then; false: that cannot be had. */
+export type CloseLate = (then: () => void) => boolean;

@@ -38,6 +38,12 @@ const NO_TCP = {
   close: (callback?: () => void) => callback?.(),
 } as unknown as TcpHandle;
 
+/**
+ * The handle that was tried: a native object, and if it were collected, a program's async hooks would hear of the end of what
+ * they have not seen begin.
+ */
+const kept: HybridHandle[] = [];
+
 class RecordedSession implements SanSession {
   user: SessionUser | null = null;
   readonly phase = 'established';
@@ -86,6 +92,7 @@ function examine(internals: NodeInternals): string | null {
   const ends = { local: name, remote: name, peer: null, toSelf: false };
   const connection: SanConnection = { session, provider: '', ...ends, id: 0 };
   const handle = new HybridHandle(connection, NO_TCP, newHandleResource());
+  kept.push(handle);
   const bare = unshadowed(handle, internals);
   if (bare !== null) return `TCP handles have ${bare}`;
 

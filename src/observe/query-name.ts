@@ -4,9 +4,9 @@
  *
  * Full length, because libuv before 1.49 (Node 20) pads a shorter abstract name with zero bytes and later versions do not:
  * a shorter name bound by one could not be reached from the other. The random part keeps names apart where processes of
- * several PID namespaces share a network namespace.
+ * several PID namespaces share a network namespace. It proves nothing, so it need not be of `node:crypto`, whose every call
+ * is an async resource that a program's async hooks see.
  */
-import { randomBytes } from 'node:crypto';
 
 const NAME_BYTES = 108;
 const FOLDER = 'sockets-direct/query/';
@@ -25,12 +25,12 @@ export function makeQueryName(uid: number, pid: number, thread: number): QueryNa
     uid,
     pid,
     thread,
-    path:
-      head +
-      randomBytes(NAME_BYTES / 2)
-        .toString('hex')
-        .slice(0, NAME_BYTES - head.length),
+    path: head + randomDigits(NAME_BYTES - head.length),
   };
+}
+
+function randomDigits(count: number): string {
+  return Array.from({ length: count }, () => Math.floor(Math.random() * 16).toString(16)).join('');
 }
 
 /** The query sockets in the text of /proc/net/unix, with their inodes. Anyone may bind any name: nothing here is proven. */

@@ -5,7 +5,7 @@
  */
 
 /** What {@link Addon.abi} must be; raised together with `SD_ABI` in native/napi/isolate.h. */
-export const ADDON_ABI = 3;
+export const ADDON_ABI = 4;
 
 /** Words of the block that {@link LinkAddon.linkAttach} returns; C reads them, JavaScript writes them. */
 export const LINK_STATE = {
@@ -68,6 +68,8 @@ export interface MemoryAddon {
   release(memory: ArrayBuffer): number;
   /** Closes a descriptor. 0 or -errno. */
   close(fd: number): number;
+  /** Fills at most 256 bytes with the kernel's random numbers. 0 or -errno. */
+  random(out: Uint8Array): number;
 }
 
 /** Control connections and links (D3, D4). */
@@ -92,8 +94,8 @@ export interface LinkAddon {
   /** `out[0..2]` = uid, gid, pid of the peer when it connected (SO_PEERCRED). 0 or -errno. */
   credentials(fd: number, out: Int32Array): number;
   /**
-   * Registers a control connection; owns the descriptor if it succeeds. `self` is `this` of the callbacks and their
-   * async resource. The link's number, or -errno: then the descriptor is still the caller's.
+   * Registers a control connection; owns the descriptor if it succeeds. `self` is `this` of the callbacks.
+   * The link's number, or -errno: then the descriptor is still the caller's.
    *
    * `onPacket`: a control packet (not a doorbell), at most 512 bytes, and the descriptor that came with it or -1; both
    * are the callee's. `onClosed`: once, the link is over: 0 the peer is gone and what it had published is drained, else
@@ -175,6 +177,13 @@ export interface LoopAddon {
   setSpin(maxMicroseconds: number): void;
   /** Counts sockets that keep the loop alive. */
   hold(delta: number): void;
+  /** Calls back in the loop's phase for what is closed, in this turn, and holds the loop until then. 0 or -errno. */
+  closeLate(then: () => void): number;
+  /**
+   * Calls back once, `milliseconds` from now, outside of every async context; keeps no process alive. There is one alarm:
+   * setting it again takes the one before back. 0 or -errno.
+   */
+  alarm(milliseconds: number, onDue: () => void): number;
   loopStats(): LoopStats;
 }
 

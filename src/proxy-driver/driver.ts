@@ -155,6 +155,14 @@ export class ProxyDriver {
     return deviceControl(this, code, input, output);
   }
 
+  /**
+   * Calls back after `ms`, in no async context, and keeps no process alive. There is one alarm in an isolate; setting it
+   * again takes the one before back. False: it cannot be set.
+   */
+  alarm(ms: number, onDue: () => void): boolean {
+    return this.addon.alarm(Math.max(1, Math.ceil(ms)), onDue) === 0;
+  }
+
   // ------------------------------------------------------------------ addresses
 
   /**

@@ -13,4 +13,5 @@ export { AddressList } from './address-list.js';
 export { DuplicateTransport } from './duplicate-channel.js';
 export { type Endpoint, ProxyDriver } from './driver.js';
 export { loadAddon } from './load.js';
+export { randomBytes } from './random.js';
 export { ANNOUNCEMENT_PREFIX, COMPANION_NUMBERS, companionName, companionPrefix } from './names.js';

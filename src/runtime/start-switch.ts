@@ -7,7 +7,7 @@ import { install, type InstalledNet, reachInternals, type SwitchPort, type TcpHa
 import { TcpipProvider, type TcpMethods } from '../providers/tcpip/index.js';
 import { DuplicateTransport, type ProxyDriver } from '../proxy-driver/index.js';
 import type { Catalog, CatalogFollower } from '../catalog/index.js';
-import { type RouteReason, SanConnection, Switch } from '../switch/index.js';
+import { presentTimers, type RouteReason, SanConnection, Switch, type Timers } from '../switch/index.js';
 import { makeCatalog } from './catalog.js';
 import type { Observer } from './observer.js';
 
@@ -50,7 +50,11 @@ export function startSwitch(input: StartInput): Started {
     follower?.stop();
     return installOff({ reason, detail }, observer);
   }
-  const result = install(makePort(sw, tcpip), { hold: (delta) => driver.hold(delta), observer });
+  const result = install(makePort(sw, tcpip), {
+    hold: (delta) => driver.hold(delta),
+    closeLate: (then) => driver.addon.closeLate(then) === 0,
+    observer,
+  });
   if (!result.ok) {
     follower?.stop();
     sw.stop();
@@ -107,10 +111,21 @@ function makeSwitch(
     connectTimeoutMs: config.connectTimeoutMilliseconds,
     negativeTtlMs: NEGATIVE_MS,
     events: observer.switchEvents,
+    timers: withAlarm(presentTimers(), driver),
     duplicates: new DuplicateTransport(driver.addon, process.geteuid?.() ?? -1),
     admits: (address, port, use) =>
       program && (use === 'listen' ? filters.listener(address, port) : filters.connection(address, port)),
   });
+}
+
+/** Time limits are the switch's, not that connect's that happens to set the timer. */
+function withAlarm(timers: Timers, driver: ProxyDriver): Timers {
+  return {
+    ...timers,
+    alarm(act, ms, argument) {
+      if (!driver.alarm(ms, () => act(argument))) timers.alarm(act, ms, argument);
+    },
+  };
 }
 
 /** Gives the switch descriptors where `net` has handles. */

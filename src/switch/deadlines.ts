@@ -2,7 +2,6 @@
  * Time limits of one length for many things at once, with one timer: nearly all of them are over long before, and a
  * timer of its own for each, made and taken back, was a noticeable part of a connect.
  */
-import { AsyncResource } from 'node:async_hooks';
 import type { Timers } from './timers.js';
 
 export class Deadlines<Item> {
@@ -12,8 +11,6 @@ export class Deadlines<Item> {
   /** When each is due, on the timers' clock; in the order of their coming, which is that of their end. */
   readonly #due = new Map<Item, number>();
   #armed = false;
-  /** No item's own: a timer keeps the async context that it was made in, and one timer is all items'. */
-  readonly #context = new AsyncResource('SOCKETSDIRECT', { requireManualDestroy: true });
 
   /** `expire` is called `ms` after an item was added, if it has not been removed by then. Never from inside a call. */
   constructor(timers: Timers, ms: number, expire: (item: Item) => void) {
@@ -31,13 +28,13 @@ export class Deadlines<Item> {
     this.#due.delete(item);
   }
 
-  /** The timer keeps no process alive: whoever waits does. */
+  /** It keeps no process alive: whoever waits does. */
   #arm(ms: number): void {
     this.#armed = true;
-    this.#context.runInAsyncScope(arm, this, this.#timers, ms);
+    this.#timers.alarm(sweep, ms, this);
   }
 
-  /** For the timer. */
+  /** For the alarm. */
   sweep(): void {
     this.#armed = false;
     const now = this.#timers.now();
@@ -50,10 +47,6 @@ export class Deadlines<Item> {
       this.#expire(item);
     }
   }
-}
-
-function arm<Item>(this: Deadlines<Item>, timers: Timers, ms: number): void {
-  timers.setTimeout(sweep, ms, this).unref();
 }
 
 function sweep<Item>(deadlines: Deadlines<Item>): void {

@@ -7,11 +7,23 @@ import { performance } from 'node:perf_hooks';
 export interface Timers {
   readonly setTimeout: typeof setTimeout;
   readonly setImmediate: typeof setImmediate;
+  /**
+   * Calls `act(argument)` once, after `ms`, and keeps no process alive for it. What it does is not one caller's: where that
+   * can be had, it is in no async context, and async hooks see nothing of it.
+   */
+  alarm<T>(act: (argument: T) => void, ms: number, argument: T): void;
   /** A clock in ms. */
   now(): number;
 }
 
 export function presentTimers(): Timers {
   const { setTimeout, setImmediate } = globalThis;
-  return { setTimeout, setImmediate, now: performance.now.bind(performance) };
+  return {
+    setTimeout,
+    setImmediate,
+    alarm(act, ms, argument) {
+      setTimeout(act, ms, argument).unref();
+    },
+    now: performance.now.bind(performance),
+  };
 }

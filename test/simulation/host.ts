@@ -71,7 +71,12 @@ export class SimulatedProcess {
     const id = protocolInfo.ProviderId;
     catalog.WSCInstallProvider(id, 'loopback', () => this.provider, [protocolInfo], { value: 0 });
     catalog.addToSanList(id);
-    const timers = { setImmediate: clock.setImmediate, setTimeout: clock.setTimeout, now: () => this.#now() };
+    const timers = {
+      setImmediate: clock.setImmediate,
+      setTimeout: clock.setTimeout,
+      alarm: <T>(act: (argument: T) => void, ms: number, argument: T) => void clock.setTimeout(act, ms, argument),
+      now: () => this.#now(),
+    };
     this.sw = new Switch({
       tcpip: simulatedBase(settings.port * 100),
       catalog,

@@ -3,7 +3,6 @@
  * are checked at every use, and the buffer is kept from being collected. Nothing is cached over a deregistration
  * (CACHE-16). Memory that the peer may reach by itself has a slot in the link's access table; see access.ts.
  */
-import { randomBytes } from 'node:crypto';
 import {
   MEM_READ,
   MEM_READWRITE,
@@ -15,6 +14,7 @@ import {
   WSAENOBUFS,
   WSAENOTCONN,
 } from '../../spi/index.js';
+import { randomBytes } from '../../proxy-driver/index.js';
 import { DESCRIPTOR_BYTES, NO_SLOT, readDescriptor, writeDescriptor } from './descriptor.js';
 import type { Link } from './link.js';
 import type { ShmSocket } from './socket-record.js';
@@ -122,7 +122,7 @@ export class MemoryTable {
       slot = link.access?.expose(buffer) ?? -1;
       if (slot < 0) return null;
     }
-    const key = randomBytes(16).toString('hex');
+    const key = randomBytes(state.addon, 16).toString('hex');
     const exposure = { socket, link, buffer, bytes, flags, key, slot, address, count: 1 };
     exposed.push(exposure);
     this.#exposed.set(key, exposure);

@@ -2,7 +2,6 @@
  * The shm SAN service provider: `WSPStartupEx` and the seventeen functions (SP-1, SP-7, SP-19). It exports what a provider
  * module exports; the runtime makes one per isolate and installs it in the catalog.
  */
-import { randomBytes } from 'node:crypto';
 import {
   AF_INET,
   AF_INET6,
@@ -63,7 +62,7 @@ import {
 import { giveUpOn, makeConnect } from './connecting.js';
 import { AF_SD_SHM, fillDirectTable, SOCKADDR_SD_SHM_SIZE } from './direct.js';
 import { attach, makeDuplicate } from './duplicate.js';
-import { ANNOUNCEMENT_PREFIX } from '../../proxy-driver/index.js';
+import { ANNOUNCEMENT_PREFIX, randomBytes } from '../../proxy-driver/index.js';
 import { Announcements } from './announcements.js';
 import { LinkTable } from './link-setup.js';
 import { makeAccept, makeListen } from './listening.js';
@@ -111,7 +110,7 @@ export function createShmProvider(options: ShmOptions): ProviderModule {
         state.upcalls = UpcallTable;
         // Opens the descriptor that this is asked by, now: later the last free one must be left to the program's socket.
         options.driver.getRoute('127.0.0.1');
-        state.links = new LinkTable(makeLinkHost(state), options, randomBytes(16).toString('hex'));
+        state.links = new LinkTable(makeLinkHost(state), options, randomBytes(state.addon, 16).toString('hex'));
         state.announcements = new Announcements(state.addon, state.links.companions);
       }
       state.starts++;

@@ -3,8 +3,7 @@
  * what the peer says stands there. Yama, containers, PID namespaces and other users are refused; then data are copied
  * through the ring, and the refusal is there for people to see.
  */
-import { randomBytes } from 'node:crypto';
-import type { Addon } from '../../proxy-driver/index.js';
+import { type Addon, randomBytes } from '../../proxy-driver/index.js';
 import { PROOF_BYTES, type Proof } from './control-packets.js';
 
 /** What we can do to the peer's registered memory by ourselves. */
@@ -32,7 +31,7 @@ const REFUSALS: Readonly<Record<number, string>> = {
 
 /** What the peer of a new link is to find in our memory. */
 export function makeProof(addon: Addon, link: number, rdma: boolean): Proof {
-  const bytes = randomBytes(PROOF_BYTES);
+  const bytes = randomBytes(addon, PROOF_BYTES);
   return { address: rdma ? addon.linkProve(link, bytes) : 0, bytes };
 }
 

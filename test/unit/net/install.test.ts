@@ -95,7 +95,13 @@ describe('internals', () => {
 describe('the self-test', () => {
   test('knows this Node, quickly, and leaves nothing behind', async () => {
     const reached = internals();
-    setHandleEnvironment({ internals: reached, hold: nothing, onOpened: nothing, onClosed: nothing });
+    setHandleEnvironment({
+      internals: reached,
+      hold: nothing,
+      closeLate: () => false,
+      onOpened: nothing,
+      onClosed: nothing,
+    });
     completeHybridPrototype();
     assert.equal(selfTest(reached), null);
     const start = process.hrtime.bigint();

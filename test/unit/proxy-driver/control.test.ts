@@ -1,5 +1,5 @@
 import { strict as assert } from 'node:assert';
-import { AsyncLocalStorage } from 'node:async_hooks';
+import { AsyncLocalStorage, createHook, executionAsyncId } from 'node:async_hooks';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
@@ -143,17 +143,25 @@ test('a flood of doorbells and packets does not keep the loop from other work', 
   b.close();
 });
 
-test('callbacks run in the async context that opened the link', async () => {
+test('callbacks run in no async context, whoever opened the link: async hooks see nothing of them', async () => {
   const storage = new AsyncLocalStorage<string>();
   const [fd, other] = await controlPair(addon);
   const seen: (string | undefined)[] = [];
+  const hooked: string[] = [];
+  const hook = createHook({
+    init: (id, type, _trigger, resource) => {
+      if (type.startsWith('SOCKETSDIRECT') || resource === self) hooked.push(`init ${id} ${type}`);
+    },
+  });
   const self = {};
+  hook.enable();
   const receiver = storage.run('context', () =>
     addon.linkOpen(
       fd,
       self,
       function (this: unknown) {
         assert.equal(this, self);
+        assert.equal(executionAsyncId(), 0);
         seen.push(storage.getStore());
         void Promise.resolve().then(() => seen.push(storage.getStore()));
       },
@@ -170,7 +178,9 @@ test('callbacks run in the async context that opened the link', async () => {
   await until(() => seen.length === 2, 'the packet');
   addon.linkClose(sender);
   await until(() => seen.length === 3, 'the end');
-  assert.deepEqual(seen, ['context', 'context', 'context']);
+  hook.disable();
+  assert.deepEqual(seen, [undefined, undefined, undefined]);
+  assert.deepEqual(hooked, []);
   addon.linkClose(receiver);
 });
 

@@ -68,7 +68,10 @@ export function installLoopbackSwitch(options: LoopbackOptions, windowBytes = 65
   });
   sw.start();
   assert.deepEqual(violations, []);
-  const net = install(makePort(sw, tcpip), { hold: (delta) => driver.hold(delta) });
+  const net = install(makePort(sw, tcpip), {
+    hold: (delta) => driver.hold(delta),
+    closeLate: (then) => driver.addon.closeLate(then) === 0,
+  });
   assert.ok(net.ok);
   return Object.assign(result, {
     net: net.net,

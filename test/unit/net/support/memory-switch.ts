@@ -10,6 +10,7 @@ import {
   type SwitchPort,
   install,
 } from '../../../../src/net/index.js';
+import { loadAddon } from '../../../../src/proxy-driver/index.js';
 import type { KnownReason, RouteReason } from '../../../../src/switch/reasons.js';
 import { type MemorySession, memoryPair } from './memory-session.js';
 
@@ -136,6 +137,7 @@ export function installMemorySwitch(): { san: MemorySwitch; net: InstalledNet } 
     hold: (delta) => {
       san.held += delta;
     },
+    closeLate: (then) => loadAddon().addon?.closeLate(then) === 0,
   });
   if (!result.ok) throw new Error(`${result.reason}: ${result.detail}`);
   return { san, net: result.net };
