@@ -7,8 +7,10 @@
 import { boundAddress, fillNodeAddress, peerAddress } from './address.js';
 import { newHandleResource } from './async-context.js';
 import { HybridHandle } from './handle.js';
+import { handleEnvironment } from './handle-base.js';
 import { tcpSession } from './handle-claim-tcp.js';
 import { findNames, type Names } from './handle-names.js';
+import { receiveTransfers } from './handle-transfer.js';
 import type { NodeInternals } from './internals.js';
 import type { NodeAddress, TcpHandle } from './node-shapes.js';
 import type { PatchSet } from './patch.js';
@@ -45,6 +47,21 @@ export function claimArrivals(patches: PatchSet, internals: NodeInternals, port:
   const channel =
     symbol === undefined ? undefined : (process as unknown as Record<symbol, Channel | undefined>)[symbol];
   if (channel instanceof internals.Pipe) delete (channel as Channel).pendingHandle;
+}
+
+/** The same for sockets that come from another thread. */
+export function claimTransfers(patches: PatchSet, internals: NodeInternals, port: SwitchPort): void {
+  if (port.claim === undefined) return;
+  receiveTransfers(patches, internals, (tcp, names) => {
+    const claimed = new ClaimedConnection(tcp);
+    if (port.claim?.(tcp, claimed) === true) {
+      if (names !== null) Object.assign(claimed, names);
+      return claimed.makeHandle();
+    }
+    // It may be an end of a relay all the same.
+    if (names !== null) showNames(tcp, names);
+    return tcp;
+  });
 }
 
 /** What Node is to get for a handle that has come. */
@@ -102,6 +119,8 @@ class ClaimedConnection implements SanConnection, SanSession, ClaimEvents {
   #reading = false;
   #shut = false;
   #end: 'close' | 'reset' | null = null;
+  /** The claim is over, whatever came of it. */
+  #answered = false;
   /** The connection is lost; 0: it is not. */
   #lost = 0;
 
@@ -151,18 +170,37 @@ class ClaimedConnection implements SanConnection, SanSession, ClaimEvents {
   }
 
   close(): void {
-    this.#end ??= 'close';
-    this.user = null;
+    this.#finish('close');
   }
 
   reset(): void {
-    this.#end = 'reset';
+    this.#finish('reset');
+  }
+
+  /**
+   * The program is through with it, the claim is not: this process stays until it can end the connection as it was asked to,
+   * where with a kernel's socket it need not, for that outlives it.
+   */
+  #finish(how: 'close' | 'reset'): void {
     this.user = null;
+    if (this.#end === null && !this.#answered) this.#hold(1);
+    if (this.#end !== 'reset') this.#end = how;
+  }
+
+  #hold(delta: 1 | -1): void {
+    handleEnvironment().hold(delta);
+  }
+
+  /** One of the three below has come. */
+  #answer(): void {
+    this.#answered = true;
+    if (this.#end !== null) this.#hold(-1);
   }
 
   // ---------------------------------------------------------------- how it ends
 
   onClaimed(connection: SanConnection, writing: boolean): void {
+    this.#answer();
     this.#tcp.close();
     const handle = this.#handle;
     const { session } = connection;
@@ -179,6 +217,7 @@ class ClaimedConnection implements SanConnection, SanSession, ClaimEvents {
   }
 
   onRelayed(): void {
+    this.#answer();
     const handle = this.#handle;
     if (handle === null || this.#end !== null) {
       if (this.#end === 'reset') this.#tcp.reset();
@@ -191,6 +230,7 @@ class ClaimedConnection implements SanConnection, SanSession, ClaimEvents {
   }
 
   onLost(): void {
+    this.#answer();
     this.#tcp.close();
     this.#lost = WSAECONNRESET;
     if (this.#writing !== null) {

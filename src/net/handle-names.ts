@@ -49,6 +49,17 @@ export function findNames(bytes: Uint8Array): Names | null {
   }
 }
 
+/** Names that have come as an object of {@link namesOf}; null: something else has. */
+export function takeNames(value: unknown): Names | null {
+  const { local, remote } = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>;
+  const [own, others] = [local, remote].map((name) => {
+    if (typeof name !== 'object' || name === null) return null;
+    const { sa_family, sin_addr, sin_port, sin6_scope_id = 0 } = name as Record<string, unknown>;
+    return nameOf([sa_family, sin_addr, sin_port, sin6_scope_id]);
+  });
+  return own === null || others === null ? null : { local: own, remote: others };
+}
+
 function nameOf([family, address, port, scope]: unknown[]): SOCKADDR | null {
   if ((family !== AF_INET && family !== AF_INET6) || typeof address !== 'string') return null;
   return isSize(port) && isSize(scope) ? makeSockaddr(family, address, port, scope) : null;

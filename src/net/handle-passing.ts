@@ -5,12 +5,11 @@
  * `send(message, socket)` sends one end of a relay (handle-relay.ts). With `keepOpen`, or as a child's stdio, this process
  * keeps that end as well (handle-shared.ts). While a native consumer writes (TLS on top of the socket), it fails as a
  * system call fails, with ENOTSUP: by its callback or the 'error' event; Node then closes the socket, as always when a
- * handle could not be sent; or by an exception of `spawn`. `postMessage` (Node 24) throws
- * ERR_WORKER_HANDLE_NOT_TRANSFERABLE, as for every socket that cannot move.
+ * handle could not be sent; or by an exception of `spawn`. For `postMessage` see handle-transfer.ts.
  */
-import { Socket } from 'node:net';
 import { addNames } from './handle-names.js';
 import { Relay, type RelayTools } from './handle-relay.js';
+import { guardTransfer } from './handle-transfer.js';
 import { HybridHandle } from './handle.js';
 import type { TcpHandle } from './node-shapes.js';
 import { kAsync, kWriteError, kWritten, state, uvCode } from './handle-base.js';
@@ -34,9 +33,7 @@ export function guardHandlePassing(patches: PatchSet, tools: RelayTools): void {
   }
   patches.method<Native>(Pipe.prototype, 'close', (original) => releaseOnClose(original, sent));
   patches.method<Native>(Process.prototype, 'spawn', (original) => guardSpawn(original, tools));
-  const symbols = Object.getOwnPropertySymbols(Socket.prototype);
-  const transferList = symbols.find((key) => key.description === 'messaging_transfer_list_symbol');
-  if (transferList !== undefined) patches.method<Native>(Socket.prototype, transferList, guardTransfer);
+  guardTransfer(patches, tools);
 }
 
 function guardWrite(original: Native, tools: RelayTools, sent: Sent): Native {
@@ -137,12 +134,4 @@ function withRelays(stdio: unknown[], tools: RelayTools, passed: Map<HybridHandl
     passed.set(handle, relay);
     return { ...(entry as object), handle: handle.shared ?? relay?.travelling };
   });
-}
-
-function guardTransfer(original: Native): Native {
-  return function transferList(this: { readonly _handle?: unknown }, ...args) {
-    // Node's own refusal, which it has for sockets without a handle.
-    if (this._handle instanceof HybridHandle) return original.call({ _handle: null });
-    return original.apply(this, args);
-  };
 }

@@ -115,6 +115,11 @@ export class HybridHandle extends ReadingHandle implements SessionUser {
     return !this.isKept;
   }
 
+  /** Whether it can go to another thread: as to another process, but its socket lets go of it later. */
+  get canTransfer(): boolean {
+    return !this.closed && this.relay === null && this.shared === null && !this.hasUnread && this.canMoveWrites;
+  }
+
   /** Whether other processes can have the connection as well: nothing is under way that only this handle could end. */
   get canShare(): boolean {
     return !this.closed && this.relay === null && this.canMoveWrites;

@@ -3,8 +3,9 @@ import { extendActiveHandles } from './active-handles.js';
 import { prepareContexts } from './async-context.js';
 import { type HandleEnvironment, setHandleEnvironment } from './handle-base.js';
 import { completeHybridPrototype } from './handle.js';
-import { claimArrivals } from './handle-claim.js';
+import { claimArrivals, claimTransfers } from './handle-claim.js';
 import { guardHandlePassing } from './handle-passing.js';
+import { watchServers } from './handle-transfer.js';
 import { interceptClose } from './intercept-close.js';
 import { interceptConnect, type PendingConnect } from './intercept-connect.js';
 import { type Companion, interceptListen } from './intercept-listen.js';
@@ -101,6 +102,8 @@ function patch(internals: NodeInternals, port: SwitchPort, options: NetOptions):
   };
   setHandleEnvironment(environment);
   claimArrivals(patches, internals, port);
+  claimTransfers(patches, internals, port);
+  watchServers(patches, (handle) => listeners.get(handle)?.close());
   const tls = new TlsClients(patches, internals, {
     isPending: (handle) => pending.has(handle),
     onStays: (handle) => pending.get(handle)?.divert('tls-client'),

@@ -168,6 +168,38 @@ describe('several processes behind one port', { concurrency: 2 }, () => {
   });
 });
 
+describe('accepted connections given away', () => {
+  for (const how of ['destroy', 'end', 'reset']) {
+    test(`to a child that does nothing but ${how} them, and ends (DUP-24)`, async (t) => {
+      const parameters = { how };
+      const baseline = await run('handover-destroy-program.mjs', { parameters });
+      await t.test('on the SAN', { skip }, async () => {
+        const { log, routes } = await run('handover-destroy-program.mjs', { parameters, switching: 'require' });
+        assert.deepEqual(log, baseline.log);
+        assertSan(routes, 'both processes');
+      });
+    });
+  }
+
+  for (const plainWorker of [false, true]) {
+    test(`to a thread ${plainWorker ? 'without' : 'with'} the switch, by postMessage`, async (t) => {
+      const parameters = { plainWorker };
+      const baseline = await run('transfer-program.mjs', { parameters });
+      if ('unsupported' in baseline.log.facts) {
+        t.skip('this Node cannot transfer sockets');
+        return;
+      }
+      await t.test('on the SAN', { skip }, async () => {
+        const { log, routes } = await run('transfer-program.mjs', { parameters, switching: 'require' });
+        assert.deepEqual(log, baseline.log);
+        assertSan(routes, 'all threads');
+        const threads = new Set(routes.map(({ threadId }) => threadId));
+        assert.equal(threads.size, plainWorker ? 1 : 2, 'who has the switch has the connection itself');
+      });
+    });
+  }
+});
+
 describe('connections that several processes have (DUP-1, DUP-4)', () => {
   const pair: Pair = { server: 'keep-open-server.mjs', client: 'keep-open-client.mjs' };
   for (const plainChild of [false, true]) {
