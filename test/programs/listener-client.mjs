@@ -2,7 +2,7 @@
 import net from 'node:net';
 import record from './lib/record.cjs';
 
-const { port } = record.parameters();
+const { port, again } = record.parameters();
 const connect = (label) => record.watch(label, net.connect({ port, host: '127.0.0.1' }));
 const control = connect('control');
 control.setEncoding('latin1');
@@ -45,15 +45,14 @@ const closed = Promise.all([control, fifth, ...others].map((socket) => record.un
 control.write('end\n');
 await closed;
 
-// The server listens again, a moment later: until then nobody does.
+// The server listens again, a moment later, and says so where nobody's route is asked for.
 for (;;) {
-  await record.delay(20);
-  const socket = net.connect({ port, host: '127.0.0.1' });
+  const socket = net.connect(again);
   const error = await Promise.race([record.until(socket, 'connect'), record.until(socket, 'error')]);
-  if (error === undefined) {
-    record.watch('again', socket, { skip: ['finish'] });
-    socket.end('count\n');
-    await record.until(socket, 'close');
-    break;
-  }
+  socket.destroy();
+  if (error === undefined) break;
+  await record.delay(20);
 }
+const last = record.watch('again', net.connect({ port, host: '127.0.0.1' }), { skip: ['finish'] });
+last.end('count\n');
+await record.until(last, 'close');

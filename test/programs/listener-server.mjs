@@ -54,7 +54,8 @@ server.on('drop', ({ localAddress, remoteAddress, localFamily, remoteFamily }) =
 server.listen(0, '127.0.0.1');
 await record.until(server, 'listening');
 const { port } = server.address();
-record.ready({ port });
+const again = `\0sockets-direct-test-listener-${process.pid}`;
+record.ready({ port, again });
 await record.until(server, 'close');
 events.push(`closed ${server.listening} ${server.address()}`);
 
@@ -64,6 +65,8 @@ server.maxConnections = undefined;
 server.listen(port, '127.0.0.1');
 await record.until(server, 'listening');
 events.push(`again ${server.address().port === port}`);
+const teller = net.createServer((socket) => socket.destroy()).listen(again);
+server.once('connection', () => teller.close());
 const taken = net.createServer();
 taken.listen(port, '127.0.0.1');
 const [failure] = await Promise.all([record.until(taken, 'error'), record.until(server, 'connection')]);

@@ -88,7 +88,7 @@ const cleanEnvironment = (): NodeJS.ProcessEnv =>
 const commandLine = (file: string, options: StartOptions): { args: string[]; env: NodeJS.ProcessEnv } => {
   // On a loaded machine a listener may well need more than 50 ms to answer. That is what the fall back is for, but here
   // the route must not be a matter of load.
-  const patient = options.switching === 'off' ? {} : { SOCKETS_DIRECT_CONNECT_TIMEOUT_MILLISECONDS: '10000' };
+  const patient = { SOCKETS_DIRECT_CONNECT_TIMEOUT_MILLISECONDS: '10000' };
   const env = { ...cleanEnvironment(), ...patient, ...options.env };
   const parameters = options.bare === true ? [] : [JSON.stringify(options.parameters ?? {})];
   const program = [...(options.execArgv ?? []), file, ...parameters];
