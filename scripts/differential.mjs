@@ -2,9 +2,11 @@
 //   npm run differential -- [--seeds N] [--from FIRST]   N seeds (default 1000) from FIRST (default 1) on
 //   npm run differential -- --seed N                     one seed, with everything that happened
 //     --small   a program that differs is made smaller as long as it does, and printed
-//     --arrangement apart|together   only with the two sides in processes of their own, or only in one
+//     --arrangement apart|together|client-only|server-only   only with the two sides in processes of their own, only in one,
+//               or only with the switch on one side
+//     --log FILE   each seed's verdict goes there at once; a run that was cut off goes on behind the last one
 // A seed that differs prints the command that shows it again.
-import { existsSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -14,7 +16,7 @@ if (!existsSync(`${folder}differential.js`)) {
   console.error('not compiled (npm run build:test)');
   process.exit(2);
 }
-const { ARRANGEMENTS, Laboratory } = await import(`${folder}differential.js`);
+const { ARRANGEMENTS, arrangementsOf, Laboratory } = await import(`${folder}differential.js`);
 const { generate } = await import(`${folder}generate.js`);
 const { reduce } = await import(`${folder}reduce.js`);
 
@@ -25,6 +27,7 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     small: { type: 'boolean', default: false },
     arrangement: { type: 'string' },
+    log: { type: 'string' },
   },
 });
 
@@ -37,7 +40,11 @@ function natural(text) {
   return Number(text);
 }
 
-const arrangements = ARRANGEMENTS.filter((one) => values.arrangement === undefined || one === values.arrangement);
+const { arrangement: only, log } = values;
+if (only !== undefined && !ARRANGEMENTS.includes(only)) {
+  console.error(`no arrangement: ${only}`);
+  process.exit(2);
+}
 const laboratory = new Laboratory();
 
 /** @param {string} title @param {ReadonlyMap<string, readonly string[]>} tracks */
@@ -54,6 +61,7 @@ async function judge(seed) {
   const alone = values.seed !== undefined;
   if (alone) console.log(JSON.stringify(program, null, 1));
   let verdict = 'clean';
+  const arrangements = only === undefined ? arrangementsOf(seed) : [only];
   const judgements = await Promise.all(arrangements.map((arrangement) => laboratory.judge(program, arrangement)));
   for (const judgement of judgements) {
     const { arrangement } = judgement;
@@ -78,7 +86,31 @@ const started = performance.now();
 const counts = { clean: 0, differs: 0, undetermined: 0 };
 const first = natural(values.seed ?? values.from);
 const count = values.seed === undefined ? natural(values.seeds) : 1;
-for (let seed = first; seed < first + count; seed++) counts[await judge(seed)]++;
+let next = first;
+if (log !== undefined && existsSync(log)) {
+  for (const [, seed, verdict] of readFileSync(log, 'utf8').matchAll(/^(\d+) (clean|differs|undetermined)$/gm)) {
+    if (Number(seed) !== next) continue;
+    counts[verdict]++;
+    next++;
+  }
+}
+// Whatever ends a run, it says how far it has come.
+process.on('exit', (code) => {
+  if (next < first + count)
+    console.log(`ended (${code}) before seed ${next}: --from ${next}, or the same --log, goes on`);
+});
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.on(signal, () => {
+    laboratory.close();
+    process.exit(3);
+  });
+}
+while (next < first + count) {
+  const verdict = await judge(next);
+  counts[verdict]++;
+  if (log !== undefined) appendFileSync(log, `${next} ${verdict}\n`);
+  next++;
+}
 const { complaints } = laboratory;
 laboratory.close();
 const seconds = ((performance.now() - started) / 1000).toFixed(1);

@@ -18,7 +18,7 @@ class TcpSession extends SocketSession {
     socket.on('data', (bytes: Buffer) => {
       this.user?.onData(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.length);
     });
-    socket.on('end', () => this.user?.onEnd());
+    socket.on('end', () => this.user?.onEnd(false));
     socket.on('error', (error) => this.user?.onReset(codeOf(error)));
   }
 

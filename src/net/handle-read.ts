@@ -145,10 +145,10 @@ export abstract class ReadingHandle extends WritingHandle {
     enter(this.resource, deliverChunk, this);
   }
 
-  onEnd(): void {
+  onEnd(byReset: boolean): void {
     if (this.closed || this.ended) return;
     this.ended = true;
-    this.endSeen = true;
+    this.endSeen = !byReset;
     this.updateHold();
     enter(this.resource, deliverEnd, this);
   }

@@ -53,7 +53,7 @@ class SharedSession extends SocketSession {
   #read(memory: ArrayBuffer | undefined): void {
     const bytes = state[kRead];
     if (bytes > 0 && memory !== undefined) this.user?.onData(memory, state[kOffset], bytes);
-    else if (bytes === handleEnvironment().internals.uv.UV_EOF) this.user?.onEnd();
+    else if (bytes === handleEnvironment().internals.uv.UV_EOF) this.user?.onEnd(false);
     else if (bytes < 0) this.user?.onReset(wsaFromErrno(-bytes));
   }
 

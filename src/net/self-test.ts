@@ -153,7 +153,7 @@ function converse(
   handle.attachTls(null);
   receive(handle, 'uvw');
   if (readAll(socket) !== 'uvw') return 'data for a native consumer';
-  handle.onEnd();
+  handle.onEnd(false);
   const { _readableState: readable } = socket as unknown as { _readableState?: { ended?: boolean } };
   if (readable?.ended !== true) return 'the end of data';
   return socket.destroyed ? 'a socket destroyed' : null;

@@ -17,6 +17,9 @@ interface Chunk {
   readonly urgent?: boolean;
 }
 
+/** What waits, in stream order. */
+export type Waiting = Chunk | IncomingTransfer;
+
 /** Memory of a chunk that waits grows with the first message, so that an idle paused socket holds little. */
 const CHUNK_BYTES_MIN = 1024;
 const CHUNK_BYTES_MAX = 64 * 1024;
@@ -32,7 +35,7 @@ export class ReceiveSide {
   /** The sender has cut the stream: nothing but its FIN may follow. */
   cut = false;
   /** In stream order: bytes, and places of transfers that are still to be fetched. */
-  #queue: (Chunk | IncomingTransfer)[] = [];
+  #queue: Waiting[] = [];
   #gathered: Uint8Array | null = null;
   #start = 0;
   #end = 0;
@@ -117,7 +120,7 @@ export class ReceiveSide {
   }
 
   /** The oldest of what waits: bytes, or a transfer. */
-  get oldest(): Chunk | IncomingTransfer | null {
+  get oldest(): Waiting | null {
     return this.#queue.at(0) ?? null;
   }
 

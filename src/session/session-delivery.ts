@@ -1,6 +1,7 @@
 /** What the program is told, in which order: data, the end, a reset, the end of its shutdown, each in a callback of its own. */
 import { WSAESHUTDOWN } from '../spi/index.js';
 import { SessionBase, writeOver } from './session-base.js';
+import type { Waiting } from './receive-side.js';
 import { IncomingTransfer } from './transfer/incoming.js';
 import { MESSAGE_URGENT } from './wire.js';
 
@@ -22,6 +23,10 @@ export function isDeliveringLate(): boolean {
 export abstract class DeliveringSession extends SessionBase {
   protected endDelivered = false;
   private errorDelivered = false;
+  /** The peer has reset the connection, every byte before that is here, and no write of ours was under way. */
+  protected resetComplete = false;
+  /** A reset that was told as an end, see {@link endBehindLast}. */
+  private resetIsEnd = false;
   private scheduled = false;
   /** The shutdown has ended (0 or a WSA code), and the program has not heard of it; -1: it has not. */
   protected shutdownResult = -1;
@@ -45,7 +50,7 @@ export abstract class DeliveringSession extends SessionBase {
 
   /** Whether a reader hears of an error where the stream stops, and not of its end. */
   private get isReset(): boolean {
-    return this.error !== 0 && this.error !== WSAESHUTDOWN;
+    return this.error !== 0 && this.error !== WSAESHUTDOWN && !this.resetIsEnd;
   }
 
   protected hasDue(): boolean {
@@ -72,17 +77,37 @@ export abstract class DeliveringSession extends SessionBase {
     }
     if (this.user === null || !this.reading) return;
     const { oldest } = this.receive;
-    if (oldest instanceof IncomingTransfer) this.deliverFetched();
-    else if (oldest !== null) {
-      this.receive.shift();
-      if (oldest.urgent === true) this.deliverInline(oldest.memory);
-      else this.deliver(oldest.memory, oldest.start, oldest.end);
+    if (oldest !== null) {
+      const reset = this.isReset && this.resetComplete;
+      this.deliverOldest(oldest);
+      if (reset) this.endBehindLast();
     } else if (this.lostWrite) {
       this.lostWrite = false;
       this.user.onWritten(this.lossCode);
     } else if (this.isReset) this.deliverError();
     else if (this.receive.finReceived) this.deliverEnd();
     if (this.wantsMore()) this.schedule();
+  }
+
+  private deliverOldest(oldest: Waiting): void {
+    if (oldest instanceof IncomingTransfer) {
+      this.deliverFetched();
+      return;
+    }
+    this.receive.shift();
+    if (oldest.urgent === true) this.deliverInline(oldest.memory);
+    else this.deliver(oldest.memory, oldest.start, oldest.end);
+  }
+
+  /**
+   * The peer has reset the connection while bytes waited, and the program has just had the last of them. libuv, which sees both
+   * at once, tells a program that reads on of an end, in the same turn, and leaves the reset to who writes. Where bytes are lost
+   * that the kernel would have kept, it stays a reset.
+   */
+  private endBehindLast(): void {
+    if (this.user === null || !this.reading || this.receive.hasQueued) return;
+    this.resetIsEnd = true;
+    this.deliverEnd(true);
   }
 
   /** Whether the program still reads, and something waits for it. */
@@ -141,10 +166,10 @@ export abstract class DeliveringSession extends SessionBase {
     else this.deliverEnd();
   }
 
-  protected deliverEnd(): void {
+  protected deliverEnd(byReset = false): void {
     if (this.endDelivered) return;
     this.endDelivered = true;
-    this.user?.onEnd();
+    this.user?.onEnd(byReset);
   }
 
   protected deliverError(): void {

@@ -127,6 +127,7 @@ export abstract class EndingSession extends UrgentSession {
     this.lossCode = !torn && !suspended && (this.receive.finReceived || !lost) ? WSAESHUTDOWN : WSAECONNRESET;
     this.receive.finReceived = true;
     if (lost) this.error = this.lossCode;
+    this.resetComplete = !torn && !suspended && !unsent && this.io.lossy !== true;
     this.incoming?.end();
     if (unsent && this.reading && this.receive.hasQueued) this.lostWrite = true;
     else if (unsent) setImmediate(writeOver, this, this.lossCode);

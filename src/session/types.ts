@@ -6,8 +6,8 @@ import type { SessionBase } from './session-base.js';
 export interface SessionUser {
   /** Bytes for the program, `length` of them at `offset`; the memory is the user's from now on. Only while reading. */
   onData(memory: ArrayBuffer, offset: number, length: number): void;
-  /** The peer sends no more (its FIN); comes once, after all data, only while reading. */
-  onEnd(): void;
+  /** The peer sends no more (its FIN, or its reset where that looks like an end); comes once, after all data, only while reading. */
+  onEnd(byReset: boolean): void;
   /** The connection is lost: a WSA code. Comes once, after all data that can still be delivered, only while reading. */
   onReset(error: number): void;
   /** A block of urgent data (OOB-3); its bytes are the user's. Whether the program reads or not. */
@@ -31,6 +31,8 @@ export interface SessionIo {
   readonly receive: OwnedReceive;
   /** The provider's memory registration and RDMA (SW-16). */
   readonly extensions: SanExtensions;
+  /** With a connection that is lost, messages may be that were sent before. */
+  readonly lossy?: boolean;
   /** How long a close waits for buffers that the peer reads, in ms; by default CANCEL_MILLISECONDS (BLOCK-5, GAP-8). */
   readonly cancelMilliseconds?: number;
   /** The peer's CONFIRM has come: the listener's program may see the connection (D12). Acceptor only. */

@@ -72,6 +72,10 @@ export class SanConnection implements SessionIo {
     return this.san.name;
   }
 
+  get lossy(): boolean {
+    return this.san.posted;
+  }
+
   get proc(): WSPPROC_TABLE {
     return this.san.procs;
   }

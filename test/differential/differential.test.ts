@@ -4,8 +4,9 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { root } from '../support/program.js';
-import { ARRANGEMENTS, type Judgement, Laboratory } from './differential.js';
+import { ARRANGEMENTS, arrangementsOf, type Judgement, Laboratory } from './differential.js';
 import { generate } from './generate.js';
+import type { Arrangement } from './host.js';
 import type { SocketProgram } from './program.js';
 import { REGRESSIONS } from './regressions.js';
 
@@ -17,8 +18,11 @@ const UNDETERMINED_MAX = SEEDS / 20;
 /** Within so many seeds each kind of sabotage must show. */
 const SABOTAGED_SEEDS = 150;
 
-const judgeAll = (laboratory: Laboratory, program: SocketProgram): Promise<Judgement[]> =>
-  Promise.all(ARRANGEMENTS.map((arrangement) => laboratory.judge(program, arrangement)));
+const judgeAll = (
+  laboratory: Laboratory,
+  program: SocketProgram,
+  arrangements: readonly Arrangement[] = ARRANGEMENTS,
+): Promise<Judgement[]> => Promise.all(arrangements.map((arrangement) => laboratory.judge(program, arrangement)));
 
 describe('the same program on TCP and on the SAN', () => {
   const laboratory = new Laboratory();
@@ -37,7 +41,11 @@ describe('the same program on TCP and on the SAN', () => {
   for (let first = 1; first <= SEEDS; first += AT_ONCE) {
     it(`random programs, seeds ${first} to ${first + AT_ONCE - 1}, come out the same in two processes and in one`, async () => {
       for (let seed = first; seed < first + AT_ONCE; seed++) {
-        for (const { verdict, arrangement, report, plain } of await judgeAll(laboratory, generate(seed))) {
+        for (const { verdict, arrangement, report, plain } of await judgeAll(
+          laboratory,
+          generate(seed),
+          arrangementsOf(seed),
+        )) {
           const again = `npm run differential -- --arrangement ${arrangement} --seed ${seed}`;
           assert.notEqual(verdict, 'differs', `${report.join('\n')}\nto see it again: ${again}`);
           if (verdict === 'undetermined') undetermined++;
@@ -55,19 +63,23 @@ describe('the same program on TCP and on the SAN', () => {
 });
 
 describe('a switch that is spoiled on purpose is found out', () => {
-  for (const kind of [
-    'a lost byte',
-    'a changed byte',
-    'swapped events',
-    'a missing event',
-    'another code',
-    'a wrong state',
-  ]) {
-    it(kind, async () => {
+  const kinds: readonly (readonly [kind: string, arrangement?: Arrangement])[] = [
+    ['a lost byte'],
+    ['a lost byte on TCP', 'client-only'],
+    ['a lost byte on TCP', 'server-only'],
+    ['a connect that goes on'],
+    ['a changed byte'],
+    ['swapped events'],
+    ['a missing event'],
+    ['another code'],
+    ['a wrong state'],
+  ];
+  for (const [kind, arrangement = 'together'] of kinds) {
+    it(`${kind}, ${arrangement}`, async () => {
       const laboratory = new Laboratory({ file: join(root, 'test', 'differential', 'sabotage.cjs'), kind });
       try {
         for (let seed = 1; seed <= SABOTAGED_SEEDS; seed++) {
-          const { verdict } = await laboratory.judge(generate(seed), 'together');
+          const { verdict } = await laboratory.judge(generate(seed), arrangement);
           if (verdict === 'differs') return;
         }
         assert.fail(`not found within ${SABOTAGED_SEEDS} seeds`);

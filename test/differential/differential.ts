@@ -6,7 +6,13 @@ import { type Arrangement, Host, type Sabotage } from './host.js';
 import { difference, type Outcome, run, strays } from './outcome.js';
 import type { SocketProgram } from './program.js';
 
-export const ARRANGEMENTS: readonly Arrangement[] = ['apart', 'together'];
+export const ARRANGEMENTS: readonly Arrangement[] = ['apart', 'together', 'client-only', 'server-only'];
+
+/** Those that a seed is run in: with the switch on both sides; and every second one with the switch on one side, where it is TCP again. */
+export function arrangementsOf(seed: number): readonly Arrangement[] {
+  const oneSided: readonly Arrangement[] = seed % 4 === 1 ? ['client-only'] : seed % 4 === 3 ? ['server-only'] : [];
+  return ['apart', 'together', ...oneSided];
+}
 
 export type Verdict = 'clean' | 'differs' | 'undetermined';
 
@@ -23,15 +29,16 @@ export interface Judgement {
 const PLAIN_RUNS = 3;
 const SELDOM_RUNS = 20;
 
-/** Four sets of long-lived runners. */
+/** Sets of long-lived runners: plain ones and switched ones, for each arrangement. */
 export class Laboratory {
   readonly #hosts = new Map<string, Host>();
+  /** By the same key: the run that a host is at, for it does one at a time. */
+  readonly #busy = new Map<string, Promise<unknown>>();
 
   /** `sabotage`: of the switched runners, to show that it is found. */
   constructor(readonly sabotage?: Sabotage) {}
 
-  #host(arrangement: Arrangement, switched: boolean): Host {
-    const key = `${arrangement} ${switched}`;
+  #host(key: string, arrangement: Arrangement, switched: boolean): Host {
     let host = this.#hosts.get(key);
     if (host === undefined) {
       const spoil = switched && this.sabotage !== undefined ? { sabotage: this.sabotage } : {};
@@ -41,13 +48,23 @@ export class Laboratory {
     return host;
   }
 
-  async #run(arrangement: Arrangement, switched: boolean, program: SocketProgram): Promise<Outcome> {
+  #run(arrangement: Arrangement, switched: boolean, program: SocketProgram): Promise<Outcome> {
+    // Without the switch it is all the same which side would have it.
+    const own = !switched && arrangement.endsWith('-only') ? 'apart' : arrangement;
+    const key = `${own} ${switched}`;
+    const before = this.#busy.get(key) ?? Promise.resolve();
+    const outcome = before.then(() => this.#runNow(key, this.#host(key, own, switched), program));
+    this.#busy.set(key, outcome);
+    return outcome;
+  }
+
+  async #runNow(key: string, host: Host, program: SocketProgram): Promise<Outcome> {
     try {
-      return await run(this.#host(arrangement, switched), program);
+      return await run(host, program);
     } catch (error) {
       // A runner has died: the next program gets a new one.
-      this.#host(arrangement, switched).close();
-      this.#hosts.delete(`${arrangement} ${switched}`);
+      host.close();
+      this.#hosts.delete(key);
       const lines = [`the run failed: ${String(error)}`];
       return { tracks: new Map([['runner', lines]]), routes: { client: [], server: [] } };
     }
@@ -59,12 +76,13 @@ export class Laboratory {
       this.#run(arrangement, true, program),
     ]);
     const judgement = { arrangement, plain, switched };
-    const report = [...difference(plain, switched), ...strays(switched)];
+    const report = [...difference(plain, switched), ...strays(switched, arrangement)];
     if (report.length === 0) return { ...judgement, verdict: 'clean', report };
     const unlike = await this.#disagreement(arrangement, program, plain, PLAIN_RUNS);
     if (unlike !== null) return { ...judgement, verdict: 'undetermined', report: unlike };
     const again = await this.#run(arrangement, true, program);
-    if (difference(plain, again).length + strays(again).length > 0) return { ...judgement, verdict: 'differs', report };
+    if (difference(plain, again).length + strays(again, arrangement).length > 0)
+      return { ...judgement, verdict: 'differs', report };
     // It differs now and then: perhaps TCP does as well, but seldom.
     const seldom = await this.#disagreement(arrangement, program, plain, SELDOM_RUNS);
     if (seldom !== null) return { ...judgement, verdict: 'undetermined', report: seldom };

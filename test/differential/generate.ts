@@ -8,6 +8,7 @@ import { type Connection, End } from './model.js';
 import type {
   ConnectOptions,
   Form,
+  GiveUp,
   Reading,
   Round,
   ServerSpec,
@@ -39,6 +40,11 @@ const CONNECTIONS_MAX = 4;
 /** What its peer has written in the same turn has reached an end’s kernel, but not an end of the SAN. */
 const DESTRUCTION: ReadonlySet<Step['do']> = new Set(['destroy', 'destroy-error', 'destroy-soon', 'reset', 'abort']);
 
+/** Its buffer is full before all has come that may wait for it. */
+function isLittle(end: End): boolean {
+  return (end.options.highWaterMark ?? UNREAD_MAX) < UNREAD_MAX;
+}
+
 class Generator {
   readonly #random: Random;
   readonly #rounds: Round[] = [];
@@ -68,6 +74,11 @@ class Generator {
     const rounds = 2 + this.#random.below(this.#percent(20) ? 24 : 10);
     for (let i = 0; i < rounds; i++) this.#round();
     if (this.#percent(60)) this.#farewell();
+    // Whoever listens may have had it by then, or not: nothing may follow that depends on it.
+    else if (this.#percent(25)) {
+      this.#separate();
+      this.#connect(this.#giveUp('soon'));
+    }
     return { name: `seed ${this.seed}`, servers: this.#servers, rounds: this.#rounds };
   }
 
@@ -116,7 +127,7 @@ class Generator {
     };
   }
 
-  #connect(): void {
+  #connect(givenUp: GiveUp | null = null): void {
     const server = this.#random.below(this.#servers.length);
     const nowhere = this.#percent(6);
     let options = this.#connectOptions();
@@ -128,18 +139,28 @@ class Generator {
       reading = 'idle';
     }
     if (nowhere && this.#percent(30)) options = { ...options, host: 'lookup-fails' };
-    const refused = nowhere || this.#closed.has(server);
+    const early = givenUp?.when === 'now';
+    // When a thread has resolved a name is not known.
+    if (givenUp !== null) options = { ...options, signal: true, host: this.#one(['127.0.0.1', 'lookup']) };
+    const refused = nowhere || early || this.#closed.has(server);
     const name = `c${this.#connections.length}`;
     const then: Step[] = [];
     const made = this.#model(name, server, options, reading, refused);
     // What reaches a socket that is destroyed as soon as it is accepted, or not accepted, comes before or after that.
     const gone = made.server === null || this.#servers[server].greeting.some((own) => own.do === 'destroy');
-    if (!gone && this.#percent(30)) then.push(...this.#steps(made.client, true));
-    const step: Step = { do: 'connect', server: nowhere ? null : server, options, reading, then };
+    if ((!gone || early) && this.#percent(givenUp === null ? 30 : 60)) then.push(...this.#steps(made.client, true));
+    const giveUp = givenUp === null ? {} : { giveUp: givenUp };
+    const step: Step = { do: 'connect', server: nowhere ? null : server, options, reading, then, ...giveUp };
+    // Whether there is room for it must not depend on what else comes to its end just then.
+    if (this.#servers[server].maxConnections !== undefined) this.#separate();
     this.#push('client', name, [step]);
     // A name takes time to resolve, and the order in which connections are accepted shall be known.
-    if (options.host !== '127.0.0.1') this.#separate();
-    if (refused) made.client.die();
+    if (options.host !== '127.0.0.1' || this.#servers[server].maxConnections !== undefined) this.#separate();
+    if (refused || givenUp !== null) made.client.die();
+  }
+
+  #giveUp(when: GiveUp['when']): GiveUp {
+    return { when, how: this.#one(['destroy', 'destroy-error', 'abort'] as const) };
   }
 
   #model(name: string, server: number, options: ConnectOptions, reading: Reading, refused: boolean): Connection {
@@ -164,7 +185,7 @@ class Generator {
   #round(): void {
     const dice = this.#random.below(100);
     if (dice < 8 && this.#connections.length < CONNECTIONS_MAX) {
-      this.#connect();
+      this.#connect(this.#percent(15) ? this.#giveUp('now') : null);
       return;
     }
     if (dice < 10) {
@@ -207,7 +228,7 @@ class Generator {
         if (end === null || end.dead) continue;
         if (end.peerGone) this.#separate();
         if (!end.takes) this.#push(end.side, end.name, [this.#note(end, { do: 'resume' })]);
-        if (!end.ended) this.#push(end.side, end.name, [this.#note(end, { do: 'end', bytes: this.#one([0, 0, 5]) })]);
+        if (!end.ended) this.#push(end.side, end.name, [this.#end(end, [0, 0, 5])]);
       }
     }
   }
@@ -215,6 +236,10 @@ class Generator {
   #note(end: End, step: Step): Step {
     end.does(step);
     return step;
+  }
+
+  #end(end: End, sizes: readonly number[]): Step {
+    return this.#note(end, { do: 'end', bytes: this.#mayWrite(end) ? this.#one(sizes) : 0 });
   }
 
   #write(bytes: number): Step {
@@ -225,7 +250,7 @@ class Generator {
   #steps(end: End, connecting: boolean): Step[] {
     const dice = this.#random.below(100);
     if (dice < 42) return this.#writes(end);
-    if (dice < 52) return [this.#note(end, { do: 'end', bytes: this.#one([0, 0, 1, 1000]) })];
+    if (dice < 52) return [this.#end(end, [0, 0, 1, 1000])];
     if (dice < 64) return this.#flow(end);
     if (dice < 74) return this.#small(end);
     if (dice < 84) return this.#reads(end);
@@ -234,21 +259,33 @@ class Generator {
     return [this.#note(end, this.#destruction(end))];
   }
 
-  /** Not a reset for an end that has not read everything: libuv tells it of an end instead if both come at once. */
+  /**
+   * An end that stops reading after a few bytes has left as much to the kernel as did not come with those, and that decides what
+   * a reset looks like to it, and whether its own closing is one.
+   */
   #destruction(end: End): Step {
-    if (end.unread > 0) return { do: end.peerUnread > 0 ? 'no-delay' : 'destroy' };
+    if (end.peerUnread > 0 && isLittle(end)) return { do: 'no-delay' };
     const kinds = ['destroy', 'destroy', 'destroy-error', 'destroy-soon', 'destroy-soon', 'reset', 'abort'] as const;
-    return { do: this.#one(kinds) };
+    const kind = this.#one(kinds);
+    return { do: kind === 'reset' && end.unread > 0 && end.peer !== null && isLittle(end.peer) ? 'destroy' : kind };
+  }
+
+  /** The second write to who is gone fails if the first was answered by then, and Nagle's algorithm may have kept that back. */
+  #mayWrite(end: End): boolean {
+    return !end.wroteInVain || end.options.noDelay === true;
   }
 
   #writes(end: End): Step[] {
+    if (!this.#mayWrite(end)) return [];
     const steps: Step[] = [];
     const corked = this.#percent(20);
     if (corked) steps.push({ do: 'cork' });
     // How soon an end hears that its peer is gone is a matter of time: a second write may or may not fail at once.
     const count = end.peerGone || end.peerBreaks || this.#percent(50) ? 1 : 1 + this.#random.below(5);
     for (let i = 0; i < count; i++) {
-      const bytes = this.#percent(4) ? 0 : this.#one(end.peerTakesAll && this.#percent(12) ? LARGE : SIZES);
+      // Who leaves its iteration with a chunk has had as much as came in it.
+      const large = end.peerTakesAll && !end.peerBreaks && this.#percent(12);
+      const bytes = this.#percent(4) ? 0 : this.#one(large ? LARGE : SIZES);
       if (!end.peerTakesAll && end.unread + bytes > UNREAD_MAX) break;
       steps.push(this.#note(end, this.#write(bytes)));
     }
@@ -276,6 +313,8 @@ class Generator {
     ] as const);
     // What a corked end sends back is as much as came before its buffer was full, and that depends on the chunks.
     if (kind === 'cork' && end.reading === 'echo') return [];
+    // Nor does anybody know in how many chunks that comes.
+    if (kind === 'break' && end.peerEchoes) return [];
     if (kind !== 'set-encoding') return [this.#note(end, { do: kind })];
     return [this.#note(end, { do: kind, encoding: this.#one(['hex', 'latin1']) })];
   }
@@ -286,8 +325,7 @@ class Generator {
       return [this.#note(end, { do: 'start-reading', reading })];
     }
     // An end that stops reading after a few bytes has read as many as came together.
-    const little = (end.options.highWaterMark ?? UNREAD_MAX) < UNREAD_MAX;
-    return [this.#note(end, { do: 'read', bytes: little ? 1 : this.#one([0, 0, 1, 10, 1000]) })];
+    return [this.#note(end, { do: 'read', bytes: isLittle(end) ? 1 : this.#one([0, 0, 1, 10, 1000]) })];
   }
 
   #times(end: End): Step[] {

@@ -7,8 +7,8 @@ import type { Answer, Order, Round, Sight, SideRecord, SocketProgram } from './p
 const runnerFile = fileURLToPath(new URL('runner.js', import.meta.url));
 
 export type Side = 'client' | 'server';
-/** Whether the two sides are processes of their own. */
-export type Arrangement = 'apart' | 'together';
+/** The two sides in processes of their own, both under the switch or only one of them; or in one process. */
+export type Arrangement = 'apart' | 'client-only' | 'server-only' | 'together';
 
 export interface HostOptions {
   readonly arrangement: Arrangement;
@@ -23,8 +23,13 @@ export interface Sabotage {
   readonly kind: string;
 }
 
+/** A runner that does not answer for so long hangs, and is ended: that is a finding, and the next program goes on. Milliseconds. */
+const ANSWER_WITHIN = 120_000;
+
+const OTHER_ONLY: Readonly<Record<Side, Arrangement>> = { client: 'server-only', server: 'client-only' };
+
 /** The environment without what would reach into the runners by accident. */
-function environment({ switched, sabotage }: HostOptions): NodeJS.ProcessEnv {
+function environment(switched: boolean, sabotage: Sabotage | undefined): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(
     ([name]) => !/^(NODE_OPTIONS|NODE_TEST_|NODE_DEBUG|SOCKETS_DIRECT|FORCE_COLOR|NO_COLOR)/.test(name),
   );
@@ -43,7 +48,9 @@ class Runner {
     readonly sides: readonly Side[],
     options: HostOptions,
   ) {
-    const { switched, sabotage } = options;
+    const { arrangement } = options;
+    const switched = options.switched && !sides.some((side) => arrangement === OTHER_ONLY[side]);
+    const sabotage = switched ? options.sabotage : undefined;
     const before = [
       ...(switched ? ['-r', registerFile] : []),
       ...(sabotage === undefined ? [] : ['-r', sabotage.file]),
@@ -51,7 +58,7 @@ class Runner {
     this.#child = fork(runnerFile, [], {
       execPath: nodeBinary,
       execArgv: before,
-      env: environment(options),
+      env: environment(switched, sabotage),
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
@@ -77,7 +84,18 @@ class Runner {
         reject(new Error(`the runner of ${this.sides.join(' and ')} is gone: ${this.#stderr}`));
         return;
       }
-      this.#waiting = { resolve, reject };
+      const late = setTimeout(() => this.close(), ANSWER_WITHIN);
+      const answered = (): void => clearTimeout(late);
+      this.#waiting = {
+        resolve: (answer) => {
+          answered();
+          resolve(answer);
+        },
+        reject: (error) => {
+          answered();
+          reject(error);
+        },
+      };
       this.#child.send(order);
     });
   }

@@ -14,6 +14,8 @@ export class End {
   dead = false;
   /** Bytes that the other end has not taken. */
   unread = 0;
+  /** It has written to a peer that was gone. */
+  wroteInVain = false;
   #paused = false;
   private breaks = false;
   #peer: End | null = null;
@@ -30,6 +32,10 @@ export class End {
   meet(peer: End): void {
     this.#peer = peer;
     peer.#peer = this;
+  }
+
+  get peer(): End | null {
+    return this.#peer;
   }
 
   get connected(): boolean {
@@ -58,6 +64,11 @@ export class End {
     return this.#peer?.breaks === true;
   }
 
+  /** The other end sends back whatever comes. */
+  get peerEchoes(): boolean {
+    return this.#peer?.reading === 'echo';
+  }
+
   /** Bytes that this end has not taken. */
   get peerUnread(): number {
     return this.#peer?.unread ?? 0;
@@ -71,10 +82,12 @@ export class End {
   does(step: Step): void {
     switch (step.do) {
       case 'write':
+        if (this.peerGone) this.wroteInVain = true;
         if (!this.peerTakesAll) this.unread += step.bytes * 2;
         if (this.ended) this.#destroyed();
         break;
       case 'end':
+        if (step.bytes > 0 && this.peerGone) this.wroteInVain = true;
         if (this.ended && step.bytes > 0) this.#destroyed();
         this.unread += this.peerTakesAll ? 0 : step.bytes;
         this.#end();

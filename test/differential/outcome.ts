@@ -1,5 +1,5 @@
 /** What became of a program, in a form that must be the same on TCP and on the SAN, and how two of them differ. */
-import type { Host, Side } from './host.js';
+import type { Arrangement, Host, Side } from './host.js';
 import type { Round, SideRecord, SocketProgram } from './program.js';
 import { settle } from './settle.js';
 
@@ -36,7 +36,9 @@ export async function run(host: Host, program: SocketProgram): Promise<Outcome> 
     if (stuck.length > 0) break;
   }
   const records = await host.finish(stuck);
-  return { tracks: normalised(records), routes: { client: records.client.routes, server: records.server.routes } };
+  const tracks = normalised(records);
+  if (leavesOpen(program)) dropUnanswered(tracks, program.rounds.length - 1);
+  return { tracks, routes: { client: records.client.routes, server: records.server.routes } };
 }
 
 /** Where records have port numbers: those of track.ts and watched.ts, and in Node's messages. */
@@ -58,6 +60,23 @@ function normalised(records: Readonly<Record<Side, SideRecord>>): Map<string, re
     }
   }
   return tracks;
+}
+
+/** Its last round is a connect that is given up while it is under way: TCP leaves open whether the listener's program hears of it. */
+function leavesOpen(program: SocketProgram): boolean {
+  return program.rounds.at(-1)?.steps.some((step) => step.do === 'connect' && step.giveUp?.when === 'soon') === true;
+}
+
+/** Takes that connection out of what the listener's side tells of the last round. */
+function dropUnanswered(tracks: Map<string, readonly string[]>, last: number): void {
+  for (const [name, lines] of tracks) {
+    if (/^s\d/.test(name) && /remote=\S+ \S+ @<unnamed>/.test(lines[0] ?? '')) tracks.delete(name);
+    if (!name.startsWith('server')) continue;
+    const own = lines.filter(
+      (line) => !/^(connection|drop) .*@<unnamed>$/.test(line) && !line.startsWith(`  after ${last}:`),
+    );
+    tracks.set(name, own);
+  }
 }
 
 /** Where they differ; empty: they do not. `first` and `second` name them. */
@@ -88,9 +107,19 @@ function lineDifference(left: string | undefined, right: string | undefined): st
   return [`  tcp: … ${only(ours, theirs)}`, `  san: … ${only(theirs, ours)}`];
 }
 
-/** Connections that did not take the SAN although the switch was on; attempts at ports where nobody listens aside. */
-export function strays(outcome: Outcome): string[] {
+/**
+ * Connections that did not take the SAN although the switch was on, attempts at ports where nobody listens aside; or that did
+ * where only one side had it.
+ */
+export function strays(outcome: Outcome, arrangement: Arrangement): string[] {
   const list: string[] = [];
+  if (arrangement.endsWith('-only')) {
+    for (const side of ['client', 'server'] as const) {
+      const told = outcome.routes[side];
+      if (told.some((route) => !/ tcp\b/.test(route))) list.push(`${side}: ${told.join(', ')}`);
+    }
+    return list;
+  }
   const tracks = [...outcome.tracks];
   const lines = tracks.flatMap(([name, own]) => (/^c\d/.test(name) ? own : []));
   const connected = lines.filter((line) => line === 'connect').length;

@@ -44,6 +44,13 @@ export interface ConnectOptions extends SocketOptions {
   readonly handMade?: boolean;
 }
 
+/** A connect that its program gives up before it has an answer. */
+export interface GiveUp {
+  /** In the same turn, before the kernel has heard of it; or in an immediate, when it is under way. */
+  readonly when: 'now' | 'soon';
+  readonly how: 'destroy' | 'destroy-error' | 'abort';
+}
+
 export type Step =
   | { readonly do: 'write'; readonly bytes: number; readonly form: Form }
   | { readonly do: 'end'; readonly bytes: number }
@@ -82,6 +89,7 @@ export type Step =
       readonly reading: Reading;
       /** Done at once, while it connects. */
       readonly then: readonly Step[];
+      readonly giveUp?: GiveUp;
       /** The socket exists and is closed: it connects again. */
       readonly again?: boolean;
     }

@@ -67,4 +67,39 @@ export const REGRESSIONS: readonly Regression[] = [
       { side: 'server', on: 's0', steps: [{ do: 'write', bytes: 7, form: 'utf8' }] },
     ],
   ),
+  ...(
+    [
+      ['that wait for who has not read yet', { options: { pauseOnConnect: true } }],
+      ['behind what filled the buffer', { options: { highWaterMark: 10 } }],
+    ] as const
+  ).map(([what, own]) =>
+    regression(`a reset with bytes ${what} is told as an end, as libuv sees it`, { reading: 'idle', ...own }, [
+      connect(),
+      { side: 'client', on: 'c0', steps: [{ do: 'write', bytes: 100, form: 'buffer' }] },
+      { side: 'client', on: 'c0', steps: [{ do: 'write', bytes: 200, form: 'buffer' }] },
+      { side: 'client', on: 'c0', steps: [{ do: 'reset' }] },
+      { side: 'server', on: 's0', steps: [{ do: 'start-reading', reading: 'flow' }, { do: 'resume' }] },
+    ]),
+  ),
+  regression(
+    'a reset that is told as an end is still one for the write behind it',
+    { reading: 'idle', options: { pauseOnConnect: true } },
+    [
+      connect(),
+      { side: 'client', on: 'c0', steps: [{ do: 'write', bytes: 1, form: 'buffer' }] },
+      { side: 'client', on: 'c0', steps: [{ do: 'reset' }] },
+      { side: 'server', on: 's0', steps: [{ do: 'cork' }, { do: 'write', bytes: 64, form: 'utf8' }] },
+      { side: 'server', on: 's0', steps: [{ do: 'resume' }] },
+    ],
+  ),
+  regression(
+    'a reset with bytes that wait is a reset for who writes instead of reading',
+    { reading: 'idle', options: { pauseOnConnect: true } },
+    [
+      connect(),
+      { side: 'client', on: 'c0', steps: [{ do: 'write', bytes: 100, form: 'buffer' }] },
+      { side: 'client', on: 'c0', steps: [{ do: 'reset' }] },
+      { side: 'server', on: 's0', steps: [{ do: 'write', bytes: 7, form: 'utf8' }] },
+    ],
+  ),
 ];

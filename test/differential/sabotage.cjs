@@ -1,6 +1,7 @@
 'use strict';
 // A second preload, after the switch, that spoils it in one way: the differential runs must find it. Which way is in
 // SD_DIFFERENTIAL_SABOTAGE. It changes Node's classes above the switch, so it knows nothing of the switch's inner life.
+const { subscribe } = require('node:diagnostics_channel');
 const net = require('node:net');
 
 const kind = process.env.SD_DIFFERENTIAL_SABOTAGE;
@@ -13,6 +14,25 @@ const saboteurs = {
     net.Socket.prototype.push = function spoiled(chunk, ...rest) {
       const shorter = chunk !== null && chunk.length > 600 ? chunk.subarray(0, chunk.length - 1) : chunk;
       return push.call(this, shorter, ...rest);
+    };
+  },
+  /** Only of connections that the switch leaves to TCP. */
+  'a lost byte on TCP': () => {
+    let tcp = false;
+    subscribe('sockets-direct:route', ({ carrier }) => {
+      tcp ||= carrier === 'tcp';
+    });
+    net.Socket.prototype.push = function spoiled(chunk, ...rest) {
+      const shorter = tcp && chunk !== null && chunk.length > 600 ? chunk.subarray(0, chunk.length - 1) : chunk;
+      return push.call(this, shorter, ...rest);
+    };
+  },
+  /** A connect that is given up goes on for a while. */
+  'a connect that goes on': () => {
+    net.Socket.prototype.destroy = function spoiled(error, ...rest) {
+      if (!this.connecting) return destroy.call(this, error, ...rest);
+      setTimeout(() => destroy.call(this, error, ...rest), 5);
+      return this;
     };
   },
   /** A byte is another one. */

@@ -17,6 +17,7 @@ type Inner = Socket & {
   readonly readableAborted: boolean;
   readonly readableDidRead: boolean;
   readonly errored: Error | null;
+  readonly _bytesDispatched?: number;
   readonly _handle: { hasRef?(): boolean; reading?: boolean } | null;
 };
 
@@ -304,7 +305,8 @@ export class Watched {
       buffered: socket.readableLength,
       over: this.#ended || this.#failed || this.#closed,
       received: socket.bytesRead,
-      sent: Math.max(0, socket.bytesWritten - socket.writableLength),
+      // Not of `bytesWritten` and `writableLength`: one counts bytes of strings, the other characters.
+      sent: (socket as Inner)._bytesDispatched ?? 0,
       corked: socket.writableCorked > 0,
       queued: socket.writableLength,
       ending: socket.writableEnded,

@@ -203,7 +203,11 @@ export class ClientWorld extends World {
       return;
     }
     this.#connect(first, round.on);
-    for (const step of [...first.then, ...others]) this.sockets.get(round.on)?.perform(step);
+    const watched = this.sockets.get(round.on);
+    for (const step of [...first.then, ...others]) watched?.perform(step);
+    const { giveUp } = first;
+    if (giveUp?.when === 'now') watched?.perform({ do: giveUp.how });
+    else if (giveUp !== undefined) setImmediate(() => watched?.perform({ do: giveUp.how }));
   }
 
   #connect(step: ConnectStep, on: string): void {

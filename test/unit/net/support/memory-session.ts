@@ -136,7 +136,7 @@ export class MemorySession implements SanSession {
       user.onReset(this.#error);
     } else if (this.#finReceived && !this.#endDelivered) {
       this.#endDelivered = true;
-      user.onEnd();
+      user.onEnd(false);
     }
   }
 
