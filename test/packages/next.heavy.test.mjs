@@ -24,5 +24,6 @@ packageTest('Next.js in front of an API', ['next', 'react'], {
   programs: ['express-server.cjs', 'next-server.mjs', 'next-client.mjs'],
   parameters: { site, pooled: true },
   keeps: true,
+  remembering: ['next-server.mjs'],
   within: 240_000,
 });
