@@ -27,6 +27,7 @@
             "native/napi/addon.c",
             "native/napi/arguments.c",
             "native/napi/callback.c",
+            "native/napi/delivery.c",
             "native/napi/isolate.c",
             "native/napi/kernel.c",
             "native/napi/link.c",

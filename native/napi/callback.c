@@ -14,7 +14,7 @@ void sd_context_close(sd_context *context) { sd_function_drop(context->env, &con
  * napi_closing, napi_cannot_run_js, and "pending exception" with none pending mean that the environment is being
  * stopped (worker.terminate()): not an error, and nobody is left to tell.
  */
-static void report(napi_env env, napi_status status) {
+void sd_callback_report(napi_env env, napi_status status) {
   bool pending = false;
   if (status != napi_pending_exception) return;
   if (napi_is_exception_pending(env, &pending) != napi_ok || !pending) return;
@@ -28,7 +28,7 @@ void sd_context_call(sd_context *context, napi_ref function, size_t count, const
   if (napi_get_reference_value(env, context->self, &self) != napi_ok || self == NULL) return;
   if (napi_get_reference_value(env, function, &call) != napi_ok || call == NULL) return;
   napi_status status = napi_make_callback(env, NULL, self, call, count, arguments, &result);
-  if (status != napi_ok) report(env, status);
+  if (status != napi_ok) sd_callback_report(env, status);
 }
 
 napi_status sd_function_hold(napi_env env, napi_value function, napi_ref *out) {

@@ -21,6 +21,9 @@ void sd_context_close(sd_context *context);
 /* Within a handle scope of the caller's. */
 void sd_context_call(sd_context *context, napi_ref function, size_t count, const napi_value *arguments);
 
+/* A call into JavaScript has failed: what was thrown becomes an uncaughtException. */
+void sd_callback_report(napi_env env, napi_status status);
+
 napi_status sd_function_hold(napi_env env, napi_value function, napi_ref *out);
 void sd_function_drop(napi_env env, napi_ref *held);
 

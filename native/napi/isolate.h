@@ -18,11 +18,19 @@
 #include "slots.h"
 
 /* Raised with every change of the JavaScript surface; src/proxy-driver/addon.ts expects exactly this one. */
-#define SD_ABI 4
+#define SD_ABI 5
 
 struct sd_watcher;
 struct sd_securing;
 struct sd_alarm;
+
+/* delivery.c */
+typedef struct sd_delivery {
+  napi_ref next, scoped, array, set_ticks, ticks, guard;
+  uv_idle_t idle;  /* active: something is due, and no callback of ours is under way whose end would see to it */
+  unsigned inside; /* callbacks into JavaScript that end with sd_delivery_run */
+  bool due;
+} sd_delivery;
 
 typedef struct sd_isolate {
   napi_env env;
@@ -31,11 +39,12 @@ typedef struct sd_isolate {
   unsigned refs;         /* the hook, the instance data, every region that JavaScript may hold */
   unsigned open_handles; /* uv handles whose close callback has not run */
   bool closing;
-  bool loop_open; /* the three handles below are initialised */
+  bool loop_open; /* the four handles below are initialised */
   bool turning;   /* idle and check are active */
   uv_idle_t idle; /* active: the loop does not block */
   uv_check_t check;
   uv_prepare_t keepalive; /* active: SAN sockets hold the loop */
+  sd_delivery delivery;
   int64_t holds;
   sd_pump pump;
   sd_region *block; /* [0]: awake, or told that the program sends; read by JavaScript */
@@ -66,6 +75,9 @@ void sd_loop_sync(sd_isolate *isolate); /* after anything that may have woken th
 void sd_loop_say_awake(const sd_isolate *isolate); /* the pump is about to be woken */
 uint64_t sd_loop_clock(void);
 
+/* delivery.c: what is due, with no callback scope around it. Comes from the event loop itself. */
+void sd_delivery_run(sd_isolate *isolate);
+
 /* link.c, listener.c, watcher.c, secure.c, alarm.c: stop everything without a callback */
 void sd_link_close_all(sd_isolate *isolate);
 void sd_listener_close_all(sd_isolate *isolate);
@@ -80,6 +92,7 @@ napi_status sd_listener_exports(sd_isolate *isolate, napi_value exports);
 napi_status sd_link_exports(sd_isolate *isolate, napi_value exports);
 napi_status sd_access_exports(sd_isolate *isolate, napi_value exports);
 napi_status sd_loop_exports(sd_isolate *isolate, napi_value exports);
+napi_status sd_delivery_exports(sd_isolate *isolate, napi_value exports);
 napi_status sd_kernel_exports(sd_isolate *isolate, napi_value exports);
 napi_status sd_watcher_exports(sd_isolate *isolate, napi_value exports);
 napi_status sd_secure_exports(sd_isolate *isolate, napi_value exports);

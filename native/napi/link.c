@@ -50,6 +50,15 @@ void sd_link_close_all(sd_isolate *isolate) {
   }
 }
 
+/* Within a handle scope. What the callback has left to be delivered outside of it follows. */
+static void call(sd_link *link, napi_ref function, size_t count, const napi_value *arguments) {
+  sd_isolate *isolate = link->isolate;
+  isolate->delivery.inside++;
+  sd_context_call(&link->context, function, count, arguments);
+  isolate->delivery.inside--;
+  sd_delivery_run(isolate);
+}
+
 /* The link is over; JavaScript is told once and then closes it. */
 static void report_closed(sd_link *link, int error) {
   if (link->closed || link->reported) return;
@@ -60,7 +69,7 @@ static void report_closed(sd_link *link, int error) {
   napi_handle_scope scope;
   if (napi_open_handle_scope(env, &scope) != napi_ok) return;
   napi_value argument = sd_give_int(env, error);
-  sd_context_call(&link->context, link->on_closed, 1, &argument);
+  call(link, link->on_closed, 1, &argument);
   napi_close_handle_scope(env, scope);
 }
 
@@ -72,7 +81,7 @@ void sd_link_event(void *owner, sd_pump_event event) {
   napi_env env = link->isolate->env;
   napi_handle_scope scope;
   if (napi_open_handle_scope(env, &scope) != napi_ok) return;
-  sd_context_call(&link->context, link->drain, 0, NULL);
+  call(link, link->drain, 0, NULL);
   napi_close_handle_scope(env, scope);
 }
 
@@ -87,7 +96,7 @@ static void deliver_packet(sd_link *link, const uint8_t *bytes, size_t length, i
         napi_create_typedarray(env, napi_uint8_array, length, buffer, 0, &arguments[0]) == napi_ok) {
       memcpy(copy, bytes, length);
       arguments[1] = sd_give_int(env, passed);
-      sd_context_call(&link->context, link->on_packet, 2, arguments);
+      call(link, link->on_packet, 2, arguments);
       delivered = true;
     }
     napi_close_handle_scope(env, scope);

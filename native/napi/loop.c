@@ -51,10 +51,11 @@ int sd_loop_open(sd_isolate *isolate) {
   uv_idle_init(isolate->loop, &isolate->idle);
   uv_check_init(isolate->loop, &isolate->check);
   uv_prepare_init(isolate->loop, &isolate->keepalive);
-  isolate->idle.data = isolate->check.data = isolate->keepalive.data = isolate;
+  uv_idle_init(isolate->loop, &isolate->delivery.idle);
+  isolate->idle.data = isolate->check.data = isolate->keepalive.data = isolate->delivery.idle.data = isolate;
   uv_unref((uv_handle_t *)&isolate->idle);
   uv_unref((uv_handle_t *)&isolate->check);
-  for (int i = 0; i < 3; i++) sd_isolate_handle_opened(isolate);
+  for (int i = 0; i < 4; i++) sd_isolate_handle_opened(isolate);
   isolate->loop_open = true;
   return 0;
 }
@@ -65,6 +66,7 @@ void sd_loop_close(sd_isolate *isolate) {
   uv_close((uv_handle_t *)&isolate->idle, on_handle_closed);
   uv_close((uv_handle_t *)&isolate->check, on_handle_closed);
   uv_close((uv_handle_t *)&isolate->keepalive, on_handle_closed);
+  uv_close((uv_handle_t *)&isolate->delivery.idle, on_handle_closed);
 }
 
 static void say(const sd_isolate *isolate, bool awake) {

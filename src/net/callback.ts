@@ -57,6 +57,11 @@ export function betweenEvents(): boolean {
   return true;
 }
 
+/** Whether a test of our own is under way, see {@link collectThrown}. */
+export function isCollecting(): boolean {
+  return collected !== null;
+}
+
 /** Runs a test of our own: what is thrown in callbacks meanwhile is returned, the program never sees it. */
 export function collectThrown(run: () => void): unknown[] {
   const list: unknown[] = [];

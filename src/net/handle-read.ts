@@ -11,6 +11,16 @@ import { types } from 'node:util';
 import { enter } from './callback.js';
 import { handleEnvironment, kOffset, kRead, state, uvCode, uvFromWsa } from './handle-base.js';
 import { WritingHandle } from './handle-write.js';
+import {
+  deliverSoon,
+  deliversNatively,
+  type NativeCall,
+  type NativeReader,
+  TAKE_LAST,
+  TAKE_NOTHING,
+  TAKE_PART,
+  TAKE_SCOPED,
+} from './native-delivery.js';
 import type { OwnerSocket, TlsWrap } from './node-shapes.js';
 
 /** As it is at load: a program’s fake timers, put in place later, must not stop a connection. */
@@ -35,10 +45,16 @@ interface Leftover {
   readonly length: number;
 }
 
-export abstract class ReadingHandle extends WritingHandle {
+export abstract class ReadingHandle extends WritingHandle implements NativeReader {
   private userBuffer: Uint8Array | null = null;
   private leftover: Leftover | null = null;
   private leftoverScheduled = false;
+  /** The leftover, or the end, is entered for its native consumer. */
+  private due: 'nothing' | 'data' | 'end' = 'nothing';
+  /** The end was due when the consumer stopped reading. */
+  private endKept = false;
+  /** The session waits for what is due. */
+  private sessionWaits = false;
   /** TLS or HTTP/2 reads this stream natively. */
   private nativelyRead = false;
   /** An HTTP/1 server has had its parser read this stream natively. */
@@ -52,6 +68,10 @@ export abstract class ReadingHandle extends WritingHandle {
   protected abstract readBuffer(bytes: Uint8Array): void;
   protected abstract emitEOF(): void;
 
+  private get isDue(): boolean {
+    return this.due !== 'nothing';
+  }
+
   // ---------------------------------------------------------------- what net calls
 
   readStart(): number {
@@ -59,7 +79,8 @@ export abstract class ReadingHandle extends WritingHandle {
     if (this.flowing) return 0;
     this.flowing = true;
     this.updateHold();
-    if (this.leftover === null) this.startSession();
+    if (this.due !== 'nothing') this.sessionWaits = true;
+    else if (this.leftover === null && !this.endKept) this.startSession();
     else this.scheduleLeftover();
     return 0;
   }
@@ -135,31 +156,113 @@ export abstract class ReadingHandle extends WritingHandle {
     return true;
   }
 
+  /**
+   * Whether what comes is to be given to a native consumer with no callback around it. Not to TLS: it hears of a finished
+   * write later than on TCP (`reportLater`), and an HTTP/2 session on it that ticks end in mid-chunk would wait for that.
+   */
+  private readsFromLoop(): boolean {
+    return this.userBuffer === null && !this.tlsTaken && this.isNativelyRead() && deliversNatively();
+  }
+
   // ---------------------------------------------------------------- what the session calls
 
   onData(from: ArrayBuffer, at: number, bytes: number): void {
+    if (this.isDue) this.deliverDue();
     if (this.closed) return;
+    const plain = this.userBuffer === null && !this.isNativelyRead();
+    if (!plain && this.readsFromLoop()) {
+      this.leftover = { memory: from, offset: at, length: bytes };
+      this.due = 'data';
+      deliverSoon(this);
+      return;
+    }
     memory = from;
     offset = at;
     length = bytes;
-    enter(this.resource, deliverChunk, this);
+    enter(this.resource, plain ? deliverPlainChunk : deliverChunk, this);
   }
 
   onEnd(byReset: boolean): void {
+    this.deliverDue();
     if (this.closed || this.ended) return;
     this.ended = true;
     this.endSeen = !byReset;
     this.updateHold();
-    enter(this.resource, deliverEnd, this);
+    this.beginEnd();
+  }
+
+  private beginEnd(): void {
+    if (!this.readsFromLoop()) {
+      enter(this.resource, deliverEnd, this);
+      return;
+    }
+    this.due = 'end';
+    deliverSoon(this);
   }
 
   onReset(error: number): void {
+    this.deliverDue();
     // As libuv, which stops reading at EOF: a reset after it is seen by the next write only.
     if (this.closed || this.ended) return;
     this.ended = true;
     this.updateHold();
     failure = uvFromWsa(error);
     enter(this.resource, deliverFailure, this);
+  }
+
+  // ---------------------------------------------------------------- delivery to a native consumer, in no context
+
+  takeNative(call: NativeCall): number {
+    const { due, leftover } = this;
+    if (this.closed || due === 'nothing') return TAKE_NOTHING;
+    if (!this.flowing) {
+      this.due = 'nothing';
+      this.endKept = due === 'end';
+      return TAKE_NOTHING;
+    }
+    if (!this.readsFromLoop()) return TAKE_SCOPED;
+    call[1] = this;
+    if (leftover === null) {
+      this.due = 'nothing';
+      call[0] = this.emitEOF;
+      return TAKE_LAST;
+    }
+    const { memory, offset, length } = leftover;
+    const size = Math.min(NATIVE_BYTES_MAX, length);
+    this.bytesRead += size;
+    call[0] = this.readBuffer;
+    call[2] = new Uint8Array(memory, offset, size);
+    if (size < length) {
+      this.leftover = { memory, offset: offset + size, length: length - size };
+      return TAKE_PART;
+    }
+    this.leftover = null;
+    this.due = 'nothing';
+    this.resumeSession();
+    return TAKE_LAST;
+  }
+
+  /** Something else comes before that could happen, or the consumer has let go: as for any other reader. */
+  deliverDue(): void {
+    const { due, leftover } = this;
+    if (due === 'nothing') return;
+    this.due = 'nothing';
+    if (this.closed) return;
+    if (due === 'end') enter(this.resource, deliverEnd, this);
+    else if (leftover !== null && this.flowing) {
+      this.leftover = null;
+      memory = leftover.memory;
+      offset = leftover.offset;
+      length = leftover.length;
+      enter(this.resource, deliverChunk, this);
+    }
+    this.resumeSession();
+  }
+
+  private resumeSession(): void {
+    if (!this.sessionWaits) return;
+    this.sessionWaits = false;
+    if (this.canStart()) this.startSession();
   }
 
   // ---------------------------------------------------------------- delivery, inside the handle's context
@@ -173,6 +276,10 @@ export abstract class ReadingHandle extends WritingHandle {
       this.deliverNatively(from, at, bytes);
       return;
     }
+    this.deliverPlain(from, at, bytes);
+  }
+
+  deliverPlain(from: ArrayBuffer, at: number, bytes: number): void {
     this.bytesRead += bytes;
     state[kRead] = bytes;
     state[kOffset] = at;
@@ -257,11 +364,17 @@ export abstract class ReadingHandle extends WritingHandle {
   resumeLeftover(): void {
     this.leftoverScheduled = false;
     const leftover = this.leftover;
-    if (leftover === null || this.closed || !this.flowing) return;
+    if (this.closed || !this.flowing || this.due !== 'nothing') return;
+    if (leftover === null) {
+      if (this.endKept) this.beginEnd();
+      this.endKept = false;
+      return;
+    }
     this.leftover = null;
     this.onData(leftover.memory, leftover.offset, leftover.length);
     // What the chunk left behind for the next readStart keeps the session waiting as well.
-    if (this.canStart()) this.startSession();
+    this.sessionWaits = true;
+    if (!this.isDue) this.resumeSession();
   }
 
   private canStart(): boolean {
@@ -273,6 +386,12 @@ function deliverChunk(this: ReadingHandle): void {
   const from = memory;
   memory = NO_MEMORY;
   this.deliver(from, offset, length);
+}
+
+function deliverPlainChunk(this: ReadingHandle): void {
+  const from = memory;
+  memory = NO_MEMORY;
+  this.deliverPlain(from, offset, length);
 }
 
 function deliverEnd(this: ReadingHandle): void {

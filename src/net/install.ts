@@ -11,6 +11,7 @@ import { interceptConnect, type PendingConnect } from './intercept-connect.js';
 import { type Companion, interceptListen } from './intercept-listen.js';
 import { type InternalsReason, type NodeInternals, reachInternals } from './internals.js';
 import { TlsClients } from './native-consumers.js';
+import { type Deliveries, setDeliveries } from './native-delivery.js';
 import { PatchSet } from './patch.js';
 import type { CloseLate, Hold, SwitchPort } from './port.js';
 import { type RouteObserver, RouteTable } from './route.js';
@@ -20,6 +21,8 @@ import { selfTest } from './self-test.js';
 export interface NetOptions {
   readonly hold: Hold;
   readonly closeLate?: CloseLate;
+  /** How native consumers get their chunks; without, inside of callbacks. */
+  readonly deliveries?: Deliveries;
   readonly observer?: RouteObserver;
 }
 
@@ -101,6 +104,7 @@ function patch(internals: NodeInternals, port: SwitchPort, options: NetOptions):
     },
   };
   setHandleEnvironment(environment);
+  setDeliveries(options.deliveries ?? null);
   claimArrivals(patches, internals, port);
   claimTransfers(patches, internals, port);
   watchServers(patches, (handle) => listeners.get(handle)?.close());
@@ -117,6 +121,7 @@ function patch(internals: NodeInternals, port: SwitchPort, options: NetOptions):
     listeners: () => listeners.values(),
     restore() {
       patches.restore();
+      setDeliveries(null);
       Reflect.deleteProperty(process, MARK);
       installed = null;
     },

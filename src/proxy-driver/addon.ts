@@ -5,7 +5,7 @@
  */
 
 /** What {@link Addon.abi} must be; raised together with `SD_ABI` in native/napi/isolate.h. */
-export const ADDON_ABI = 4;
+export const ADDON_ABI = 5;
 
 /** Words of the block that {@link LinkAddon.linkAttach} returns; C reads them, JavaScript writes them. */
 export const LINK_STATE = {
@@ -187,6 +187,25 @@ export interface LoopAddon {
   loopStats(): LoopStats;
 }
 
+/** Calls from the event loop with no callback around them, as libuv's own are. */
+export interface DeliveryAddon {
+  /**
+   * Who has something to deliver. `next`, which must not call the program, takes the first of it: 0 there is nothing; 1 the
+   * function `array[0]` is to be called with `array[1]` as `this` and the argument `array[2]`; 2 the same, and then `next`
+   * again; 3 `scoped` is to be called, as a callback, and then `next` again. `ticks` runs ticks, and Node calls what
+   * `setTicks` was given last for that: meanwhile what a tick throws is an uncaughtException at once. 0 or -errno.
+   */
+  deliverBy(
+    next: () => number,
+    scoped: () => void,
+    array: unknown[],
+    setTicks: (ticks: () => void) => void,
+    ticks: () => void,
+  ): number;
+  /** Something is there: it is delivered behind the link's callback that is under way, else in the loop's next turn. */
+  deliverSoon(): void;
+}
+
 /** Questions to the kernel (D4, D12, ADDR-1 … ADDR-13). */
 export interface KernelAddon {
   /**
@@ -256,6 +275,6 @@ export interface SecureAddon {
   guardedWrite(address: number, from: Uint8Array): number;
 }
 
-export interface Addon extends MemoryAddon, LinkAddon, AccessAddon, LoopAddon, KernelAddon, SecureAddon {
+export interface Addon extends MemoryAddon, LinkAddon, AccessAddon, LoopAddon, DeliveryAddon, KernelAddon, SecureAddon {
   readonly abi: number;
 }

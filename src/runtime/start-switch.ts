@@ -53,6 +53,7 @@ export function startSwitch(input: StartInput): Started {
   const result = install(makePort(sw, tcpip), {
     hold: (delta) => driver.hold(delta),
     closeLate: (then) => driver.addon.closeLate(then) === 0,
+    deliveries: driver.addon,
     observer,
   });
   if (!result.ok) {

@@ -71,6 +71,7 @@ export function installLoopbackSwitch(options: LoopbackOptions, windowBytes = 65
   const net = install(makePort(sw, tcpip), {
     hold: (delta) => driver.hold(delta),
     closeLate: (then) => driver.addon.closeLate(then) === 0,
+    deliveries: driver.addon,
   });
   assert.ok(net.ok);
   return Object.assign(result, {

@@ -1,0 +1,81 @@
+// What comes between the callbacks that Node's own parsers make for one chunk: each client sends several requests in one
+// write. Of each story: what the program saw, in which order. { hooks }: with async hooks. { alone }: it is the client, too.
+import { createHook } from 'node:async_hooks';
+import http from 'node:http';
+import http2 from 'node:http2';
+import { SCENARIOS, send } from './lib/chunks.mjs';
+import record from './lib/record.cjs';
+
+const { hooks, alone } = record.parameters();
+if (hooks === true) createHook({ init() {} }).enable();
+
+let story = [];
+process.on('uncaughtException', (error) => story.push(`uncaught ${error.message}`));
+const note = (text) => {
+  story.push(text);
+  process.nextTick(() => story.push(`tick of ${text}`));
+  Promise.resolve().then(() => story.push(`microtask of ${text}`));
+};
+
+const serve1 = (failing) => {
+  let count = 0;
+  return http.createServer((request, response) => {
+    const number = ++count;
+    note(`request ${number}`);
+    request.on('data', (data) => note(`data ${number} ${data}`));
+    request.on('end', () => {
+      note(`end ${number}`);
+      response.end('answer');
+    });
+    if (failing === 'first' && number === 1) fail('request 1');
+  });
+};
+
+const serve2 = (failing) => {
+  const server = http2.createServer();
+  server.on('session', (session) => {
+    session.on('error', (error) => story.push(`session ${error.code}`));
+    // At the first stream: those of the same chunk are not to be seen any more.
+    if (failing === 'destroy') session.once('stream', () => session.destroy());
+  });
+  server.on('stream', (stream) => {
+    const { id } = stream;
+    note(`stream ${id}${stream.destroyed ? ', destroyed' : ''}`);
+    stream.on('error', (error) => story.push(`error ${id} ${error.code}`));
+    stream.on('data', (data) => {
+      note(`data ${id} ${data}`);
+      if (failing === 'data' && id === 1) fail('data 1');
+    });
+    stream.on('aborted', () => note(`aborted ${id}`));
+    if (failing === 'tick') fail(`stream ${id}`);
+  });
+  return server;
+};
+
+const fail = (text) => {
+  throw new Error(text);
+};
+
+const ports = [];
+let left = SCENARIOS.length;
+for (const { name, protocol, failing } of SCENARIOS) {
+  const server = protocol === 1 ? serve1(failing) : serve2(failing);
+  server.on('connection', (socket) => {
+    // One after the other: the client waits for the end of one before it begins the next.
+    story = [];
+    record.fact(name, story);
+    socket.on('error', () => {});
+    socket.on('close', () => {
+      server.close();
+      if (--left === 0 && alone !== true) process.removeAllListeners('uncaughtException');
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await record.until(server, 'listening');
+  ports.push(server.address().port);
+}
+if (alone === true) await send(ports);
+else {
+  record.ready({ ports });
+  record.onStop(() => {});
+}
