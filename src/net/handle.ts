@@ -337,7 +337,7 @@ export class HybridHandle extends ReadingHandle implements SessionUser {
     Object.defineProperty(shape, 'reading', Object.getOwnPropertyDescriptor(this, 'reading') ?? { value: false });
     shape['onconnection'] = null;
     shape[ownerSymbol] = this[ownerSymbol];
-    copyStores(this.resource, shape);
+    copyStores(this.tcp ?? this.resource, shape);
     return shape;
   }
 }
