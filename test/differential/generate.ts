@@ -179,7 +179,10 @@ class Generator {
   // ---------------------------------------------------------------- rounds
 
   #push(side: Round['side'], on: string, steps: readonly Step[]): void {
-    if (steps.length > 0) this.#rounds.push({ side, on, steps, ...(this.#percent(15) ? { together: true } : {}) });
+    if (steps.length === 0) return;
+    // What comes in the same turn as a short timeout may reach its end before or, held back by Nagle's algorithm, after it.
+    const alone = steps.some((step) => step.do === 'time-out');
+    this.#rounds.push({ side, on, steps, ...(this.#percent(15) && !alone ? { together: true } : {}) });
   }
 
   #round(): void {
