@@ -25,6 +25,7 @@ if (process.send === undefined) {
     if (how === 'reset') socket.resetAndDestroy();
     else if (how === 'end') socket.end();
     else socket.destroy();
-    process.disconnect();
+    // Not in here: Node 20 writes to the channel behind the first message.
+    setImmediate(() => process.disconnect());
   });
 }
