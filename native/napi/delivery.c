@@ -51,10 +51,13 @@ static napi_value guarded_ticks(napi_env env, napi_callback_info info) {
 
 static void call_native(sd_isolate *isolate, napi_value array) {
   napi_env env = isolate->env;
-  napi_value function, self, argument, result;
+  napi_value function, self, argument, nothing, result;
   if (napi_get_element(env, array, 0, &function) != napi_ok || napi_get_element(env, array, 1, &self) != napi_ok ||
-      napi_get_element(env, array, 2, &argument) != napi_ok)
+      napi_get_element(env, array, 2, &argument) != napi_ok || napi_get_undefined(env, &nothing) != napi_ok)
     return;
+  /* The array lives on; what is in it must not by that. */
+  (void)napi_set_element(env, array, 1, nothing);
+  (void)napi_set_element(env, array, 2, nothing);
   napi_status status = napi_call_function(env, self, function, 1, &argument, &result);
   if (status != napi_ok) sd_callback_report(env, status);
 }

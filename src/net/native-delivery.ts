@@ -21,7 +21,7 @@ export interface Deliveries {
   deliverSoon(): void;
 }
 
-/** The call that C is to make: a method of the native stream. */
+/** The call that C is to make: a method of the native stream. C takes the last two out again. */
 export type NativeCall = [method: unknown, stream: unknown, argument: unknown];
 
 // What `next` answers; the numbers are C's.
@@ -81,7 +81,6 @@ export function deliverSoon(reader: NativeReader): void {
 }
 
 function next(): number {
-  call[0] = call[1] = call[2] = null;
   while (due.length > 0) {
     const reader = due[0];
     const what = reader.takeNative(call);

@@ -43,11 +43,15 @@ const held = () => ({
   ours: switched ? ours() : null,
 });
 
+const { HybridHandle } = switched ? require(join(root, 'dist', 'net', 'handle.js')) : { HybridHandle: null };
+/** Handles that the switch keeps for itself, from before the program. */
+const kept = switched ? count(HybridHandle) : 0;
+
 const objects = () => ({
   sockets: count(Socket),
   ours: switched
     ? {
-        handles: count(require(join(root, 'dist', 'net', 'handle.js')).HybridHandle),
+        handles: count(HybridHandle) - kept,
         sessions: count(require(join(root, 'dist', 'session', 'index.js')).Session),
         connections: ours().connections,
       }
