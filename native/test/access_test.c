@@ -343,7 +343,8 @@ static void race_with(void *(*other)(void *), bool writer) {
   CHECK_EQUAL(pthread_create(&thread, NULL, other, &self), 0);
   /* Until both things have happened: the memory was reached, and it was taken back under the other's hands. */
   for (uint32_t generation = 1; generation < 50 * ROUNDS; generation += 2) {
-    if (generation > ROUNDS && (writer ? waited > 0 : true) && atomic_load(&self.refused) > 0) break;
+    bool both = atomic_load(&self.done) > 0 && atomic_load(&self.refused) > 0;
+    if (generation > ROUNDS && both && (!writer || waited > 0)) break;
     /* volatile: the compiler must not see that only the kernel looks at it. */
     volatile unsigned char *bytes = self.target;
     memset(self.target, (int)(generation & 0x7F), TARGET_BYTES);
