@@ -88,11 +88,14 @@ export class Listening {
     else this.#companions.set(provider, opened);
   }
 
-  /** Takes the companion on a provider away, for the provider is removed. `reason`: what counts if none is left. */
+  /**
+   * Takes the companion on a provider away, for the provider is removed. `reason`: what counts if none is left. The listener goes
+   * on, and connections whose callers have been told of it come to it still.
+   */
   detach(provider: SanProvider, reason: RouteReason): void {
     const companion = this.#companions.get(provider);
     if (companion === undefined) return;
-    companion.close(false);
+    companion.close(true);
     this.#companions.delete(provider);
     this.#failure = reason;
   }

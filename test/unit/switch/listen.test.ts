@@ -454,6 +454,19 @@ describe('later', () => {
     assert.equal(san.takeLog().at(-1), 'WSPCleanup');
   });
 
+  test('a provider that is removed still brings the connection whose caller has been told of it', () => {
+    const { harness, companion, listener } = listening();
+    const { san } = harness;
+    san.request(companion, OFFER_BYTES);
+    const accepted = san.last;
+    harness.catalog.WSCDeinstallProvider(san.protocolInfo.ProviderId, { value: 0 });
+    assert.deepEqual([companion.closed, accepted.closed], [true, false]);
+    san.deliver(accepted, confirmMessage());
+    assert.equal(listener.connections[0]?.session.phase, 'established');
+    listener.connections[0].session.reset();
+    assert.equal(san.takeLog().at(-1), 'WSPCleanup');
+  });
+
   test('a provider without connections is ended at once', () => {
     const harness = startHarness();
     harness.catalog.WSCDeinstallProvider(harness.san.protocolInfo.ProviderId, { value: 0 });
