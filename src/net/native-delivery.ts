@@ -1,7 +1,8 @@
 /**
  * Gives a chunk to its native consumer as libuv would: from the event loop, with no callback around it. An HTTP parser,
- * HTTP/2 and TLS call the program several times for one chunk. On TCP each of these calls is a callback of its own, behind
- * which ticks and microtasks run; inside a callback of ours they would wait for the end of the chunk.
+ * HTTP/2 and TLS (the last not yet: see `readsFromLoop`) call the program several times for one chunk. On TCP each of these
+ * calls is a callback of its own, behind which ticks and microtasks run; inside a callback of ours they would wait for the end
+ * of the chunk.
  *
  * A handle that has something enters itself here. C asks for it when the callback that is under way is over, or, where that
  * is none of the addon's (a pause has ended, say), in the loop's next turn, ahead of what that turn finds.
