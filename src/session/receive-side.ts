@@ -4,7 +4,8 @@
  */
 import { copy } from './copy.js';
 import type { Counts } from './counts.js';
-import { OWN_MEMORY_BYTES, ownMemory, SLAB_BYTES, slabOffset, slabTake, slabWithRoom } from './slab.js';
+import { ownMemory } from './own-memory.js';
+import { OWN_MEMORY_BYTES, SLAB_BYTES, slabOffset, slabTake, slabWithRoom } from './slab.js';
 import { IncomingTransfer } from './transfer/incoming.js';
 import { EXIT_BYTES_MAX } from './wire.js';
 

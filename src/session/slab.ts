@@ -2,6 +2,7 @@
  * Memory that received bytes are copied into. Small deliveries share a slab, as Node's own small buffers share a pool:
  * a slab is handed out front to back and never written twice, so a slice that a program keeps stays what it was.
  */
+import { ownMemory } from './own-memory.js';
 
 /** Bytes of one slab; also the most that one delivery of gathered small messages can hold. */
 export const SLAB_BYTES = 64 * 1024;
@@ -11,15 +12,10 @@ export const OWN_MEMORY_BYTES = 8 * 1024;
 let slab: Uint8Array = Buffer.alloc(0);
 let used = 0;
 
-/** Uninitialised memory of exactly `bytes`, not shared with anything. */
-export function ownMemory(bytes: number): Uint8Array {
-  return Buffer.allocUnsafeSlow(bytes);
-}
-
 /** The slab that the next small delivery goes to, with room for at least `bytes` (at most {@link SLAB_BYTES}). */
 export function slabWithRoom(bytes: number): Uint8Array {
   if (slab.length - used < bytes) {
-    slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+    slab = ownMemory(SLAB_BYTES);
     used = 0;
   }
   return slab;

@@ -6,7 +6,7 @@
  */
 import { MEM_WRITE, WSAEACCES, WSAEOPNOTSUPP } from '../../spi/index.js';
 import type { SendSide } from '../send-side.js';
-import { ownMemory } from '../slab.js';
+import { ownMemory } from '../own-memory.js';
 import type { SessionIo } from '../types.js';
 import { EXIT_BYTES_MAX, MESSAGE_BY_MESSAGE, MESSAGE_SOURCE_DONE, MESSAGE_TARGET } from '../wire.js';
 import { FETCH_BYTES_MAX, FETCH_BYTES_MIN, TRANSFERS_MAX } from './limits.js';
