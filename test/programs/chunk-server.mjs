@@ -56,7 +56,7 @@ const fail = (text) => {
   throw new Error(text);
 };
 
-const ports = [];
+const servers = [];
 let left = SCENARIOS.length;
 for (const { name, protocol, failing } of SCENARIOS) {
   const server = protocol === 1 ? serve1(failing) : serve2(failing);
@@ -66,16 +66,18 @@ for (const { name, protocol, failing } of SCENARIOS) {
     record.fact(name, story);
     socket.on('error', () => {});
     socket.on('close', () => {
-      server.close();
+      if (alone === true) server.close();
       if (--left === 0 && alone !== true) process.removeAllListeners('uncaughtException');
     });
   });
   server.listen(0, '127.0.0.1');
   await record.until(server, 'listening');
-  ports.push(server.address().port);
+  servers.push(server);
 }
+const ports = servers.map((server) => server.address().port);
 if (alone === true) await send(ports);
 else {
   record.ready({ ports });
-  record.onStop(() => {});
+  // It listens until then: one that was ending already might be ended by the signal instead.
+  record.onStop(() => servers.forEach((server) => server.close()));
 }
