@@ -156,12 +156,9 @@ export abstract class ReadingHandle extends WritingHandle implements NativeReade
     return true;
   }
 
-  /**
-   * Whether what comes is to be given to a native consumer with no callback around it. Not to TLS: it hears of a finished
-   * write later than on TCP (`reportLater`), and an HTTP/2 session on it that ticks end in mid-chunk would wait for that.
-   */
+  /** Whether what comes is to be given to a native consumer with no callback around it. */
   private readsFromLoop(): boolean {
-    return this.userBuffer === null && !this.tlsTaken && this.isNativelyRead() && deliversNatively();
+    return this.userBuffer === null && this.isNativelyRead() && deliversNatively();
   }
 
   // ---------------------------------------------------------------- what the session calls
@@ -213,6 +210,7 @@ export abstract class ReadingHandle extends WritingHandle implements NativeReade
   // ---------------------------------------------------------------- delivery to a native consumer, in no context
 
   takeNative(call: NativeCall): number {
+    if (this.hasReports) return TAKE_SCOPED;
     const { due, leftover } = this;
     if (this.closed || due === 'nothing') return TAKE_NOTHING;
     if (!this.flowing) {
@@ -242,8 +240,17 @@ export abstract class ReadingHandle extends WritingHandle implements NativeReade
     return TAKE_LAST;
   }
 
+  /** What {@link takeNative} wanted a callback for. */
+  deliverScoped(): void {
+    if (!this.hasReports) this.deliverDue();
+    else {
+      this.flushReports();
+      if (this.isDue) deliverSoon(this);
+    }
+  }
+
   /** Something else comes before that could happen, or the consumer has let go: as for any other reader. */
-  deliverDue(): void {
+  private deliverDue(): void {
     const { due, leftover } = this;
     if (due === 'nothing') return;
     this.due = 'nothing';
@@ -257,6 +264,13 @@ export abstract class ReadingHandle extends WritingHandle implements NativeReade
       enter(this.resource, deliverChunk, this);
     }
     this.resumeSession();
+  }
+
+  /** In a callback of their own, for Node has one around the immediates from which TLS on TCP hears of its writes. */
+  protected override reportSoon(): boolean {
+    if (!deliversNatively()) return false;
+    deliverSoon(this);
+    return true;
   }
 
   private resumeSession(): void {

@@ -69,6 +69,8 @@ export abstract class WritingHandle extends BaseHandle {
   /** Nothing is to be delivered until {@link goOn}. */
   protected abstract delay(): void;
   protected abstract goOn(): void;
+  /** Has {@link flushReports} called soon, from the event loop itself. False: that cannot be done here. */
+  protected abstract reportSoon(): boolean;
   /** JSStream's own, for requests of native consumers. */
   protected abstract finishWrite(req: object, status: number): void;
   protected abstract finishShutdown(req: object, status: number): void;
@@ -310,12 +312,13 @@ export abstract class WritingHandle extends BaseHandle {
   private reportLater(operation: WriteOperation, status: number): void {
     if (this.reports === null) {
       this.reports = [];
-      // Soon, for HTTP/2 sends nothing more until it knows. TLS over TCP hears of every write from an immediate, before the
-      // loop can have anything to read again: so here, and no earlier than immediates of its own, else it takes the end of
-      // one write for that of the next. Nor may it hear of an answer to a write before it hears of the write: a program
+      // Soon, for HTTP/2 sends nothing more until it knows. TLS over TCP hears of every write from a native immediate, before
+      // the loop can have anything to read again. Here: when the chunk is through, or in the loop's next turn, ahead of
+      // native immediates, in which HTTP/2 sends what the write was in the way of; no earlier, else TLS takes the end of one
+      // write for that of the next. Nor may it hear of an answer to a write before it hears of the write: a program
       // that ends its socket in between would cut off the last words of a handshake, which wait for that.
       if (this.underTls) {
-        setImmediate(reportAll, this);
+        if (!this.reportSoon()) setImmediate(reportAll, this);
         this.delay();
       } else process.nextTick(reportAll, this);
     }

@@ -1,8 +1,7 @@
 /**
  * Gives a chunk to its native consumer as libuv would: from the event loop, with no callback around it. An HTTP parser,
- * HTTP/2 and TLS (the last not yet: see `readsFromLoop`) call the program several times for one chunk. On TCP each of these
- * calls is a callback of its own, behind which ticks and microtasks run; inside a callback of ours they would wait for the end
- * of the chunk.
+ * HTTP/2 and TLS call the program several times for one chunk. On TCP each of these calls is a callback of its own, behind which
+ * ticks and microtasks run; inside a callback of ours they would wait for the end of the chunk.
  *
  * A handle that has something enters itself here. C asks for it when the callback that is under way is over, or, where that
  * is none of the addon's (a pause has ended, say), in the loop's next turn, ahead of what that turn finds.
@@ -41,8 +40,8 @@ export const TAKE_SCOPED = 3;
 export interface NativeReader {
   /** Puts the next call into `call`. Must not call the program. */
   takeNative(call: NativeCall): number;
-  /** Delivers what is left inside of a callback. */
-  deliverDue(): void;
+  /** Inside of a callback: does what {@link takeNative} wanted one for. */
+  deliverScoped(): void;
 }
 
 const call: NativeCall = [null, null, null];
@@ -98,5 +97,5 @@ function next(): number {
 function deliverScoped(): void {
   const reader = inCallback;
   inCallback = null;
-  reader?.deliverDue();
+  reader?.deliverScoped();
 }

@@ -1,13 +1,18 @@
 // Several requests in one chunk: ticks and microtasks run between the callbacks that Node's own parsers make for it, as on
 // TCP, where no callback is around these (D1).
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import { rmSync } from 'node:fs';
+import { after, describe, test } from 'node:test';
+import { writeCertificate } from '../support/certificate.js';
 import type { ProgramLog } from '../support/log.js';
 import { runPair } from '../support/pair.js';
 import { plainOnly, Program } from '../support/program.js';
 import { assertSan } from '../support/routes.js';
 
 const skip = plainOnly;
+
+const certificate = writeCertificate();
+after(() => rmSync(certificate, { recursive: true, force: true }));
 
 /** The story in which something is thrown at one place on TCP, and at another here. */
 const LATE = 'HTTP/2 streams whose data throw';
@@ -20,7 +25,7 @@ function stories({ facts }: ProgramLog): Record<string, unknown> {
 
 describe('one chunk, several callbacks', { concurrency: 2 }, () => {
   for (const hooks of [false, true]) {
-    const parameters = { hooks };
+    const parameters = { hooks, tls: certificate };
     const which = hooks ? 'with async hooks' : 'without async hooks';
 
     test(`in two programs, ${which}`, async (t) => {

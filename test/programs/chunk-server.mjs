@@ -1,12 +1,16 @@
 // What comes between the callbacks that Node's own parsers make for one chunk: each client sends several requests in one
 // write. Of each story: what the program saw, in which order. { hooks }: with async hooks. { alone }: it is the client, too.
+// { tls: folder } names the key and certificate.
 import { createHook } from 'node:async_hooks';
+import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import http2 from 'node:http2';
+import https from 'node:https';
 import { SCENARIOS, send } from './lib/chunks.mjs';
 import record from './lib/record.cjs';
 
-const { hooks, alone } = record.parameters();
+const { hooks, alone, tls: folder } = record.parameters();
+const options = { key: readFileSync(`${folder}/key.pem`), cert: readFileSync(`${folder}/cert.pem`) };
 if (hooks === true) createHook({ init() {} }).enable();
 
 let story = [];
@@ -17,9 +21,10 @@ const note = (text) => {
   Promise.resolve().then(() => story.push(`microtask of ${text}`));
 };
 
-const serve1 = (failing) => {
+const serve1 = (failing, secure) => {
   let count = 0;
-  return http.createServer((request, response) => {
+  const server = secure ? https.createServer(options) : http.createServer();
+  server.on('request', (request, response) => {
     const number = ++count;
     note(`request ${number}`);
     request.on('data', (data) => note(`data ${number} ${data}`));
@@ -29,10 +34,11 @@ const serve1 = (failing) => {
     });
     if (failing === 'first' && number === 1) fail('request 1');
   });
+  return server;
 };
 
-const serve2 = (failing) => {
-  const server = http2.createServer();
+const serve2 = (failing, secure) => {
+  const server = secure ? http2.createSecureServer(options) : http2.createServer();
   server.on('session', (session) => {
     session.on('error', (error) => story.push(`session ${error.code}`));
     // At the first stream: those of the same chunk are not to be seen any more.
@@ -58,8 +64,8 @@ const fail = (text) => {
 
 const servers = [];
 let left = SCENARIOS.length;
-for (const { name, protocol, failing } of SCENARIOS) {
-  const server = protocol === 1 ? serve1(failing) : serve2(failing);
+for (const { name, protocol, failing, secure } of SCENARIOS) {
+  const server = protocol === 1 ? serve1(failing, secure) : serve2(failing, secure);
   server.on('connection', (socket) => {
     // One after the other: the client waits for the end of one before it begins the next.
     story = [];

@@ -1,16 +1,20 @@
 // Several requests in one write, by hand: what chunk-server.mjs is asked.
 import net from 'node:net';
+import tls from 'node:tls';
 
 /** What is thrown in a call of the consumer's own is told at the end of the chunk, and so is at another place. */
 export const LATE = 'HTTP/2 streams whose data throw';
 
-/** `failing`: what throws there, or ends the session. */
+/** `failing`: what throws there, or ends the session. `secure`: on TLS. */
 export const SCENARIOS = [
   { name: 'HTTP/1 requests', protocol: 1 },
   { name: 'HTTP/1 requests of which the first throws', protocol: 1, failing: 'first' },
   { name: 'HTTP/2 streams', protocol: 2 },
   { name: 'HTTP/2 streams that throw', protocol: 2, failing: 'tick' },
   { name: 'HTTP/2 streams of which the first ends the session', protocol: 2, failing: 'destroy' },
+  { name: 'HTTP/1 requests on TLS', protocol: 1, secure: true },
+  { name: 'HTTP/2 streams on TLS', protocol: 2, secure: true },
+  { name: 'HTTP/2 streams on TLS of which the first ends the session', protocol: 2, failing: 'destroy', secure: true },
   { name: LATE, protocol: 2, failing: 'data' },
 ];
 
@@ -50,9 +54,15 @@ const chunkOf = ({ protocol, failing }) => {
 export const send = async (ports) => {
   for (const [i, port] of ports.entries()) {
     await new Promise((resolve) => {
-      const socket = net.connect(port, '127.0.0.1', () => {
-        socket.end(chunkOf(SCENARIOS[i]));
-      });
+      const scenario = SCENARIOS[i];
+      const to = {
+        port,
+        host: '127.0.0.1',
+        rejectUnauthorized: false,
+        ALPNProtocols: [['http/1.1', 'h2'][scenario.protocol - 1]],
+      };
+      const socket = scenario.secure ? tls.connect(to) : net.connect(to);
+      socket.once(scenario.secure ? 'secureConnect' : 'connect', () => socket.end(chunkOf(scenario)));
       socket.resume();
       // The server may reset it: it has not read all, or was thrown out.
       socket.on('error', () => {});
