@@ -8,7 +8,7 @@ import { setFlagsFromString } from 'node:v8';
 
 /** A process that has received so many bytes in such buffers receives in bulk; until then nothing is touched. */
 const BULK_BYTES = 32 * 1024 * 1024;
-/** From this V8 on it compares in another way, and freeing at once gains nothing. */
+/** This one, Node 24's, compares in another way, and freeing at once gains nothing. */
 const V8_WITHOUT_GAIN = 13;
 
 let left = BULK_BYTES;
@@ -28,6 +28,6 @@ export function ownMemory(bytes: number): Uint8Array {
  */
 function freeAtOnce(): void {
   const given = process.execArgv.some((argument) => /array.buffer.sweeping/.test(argument));
-  const gains = Number.parseInt(process.versions.v8, 10) < V8_WITHOUT_GAIN;
+  const gains = Number.parseInt(process.versions.v8, 10) !== V8_WITHOUT_GAIN;
   if (gains && !given) setFlagsFromString('--no-concurrent-array-buffer-sweeping');
 }
