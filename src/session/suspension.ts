@@ -280,8 +280,12 @@ export abstract class SuspendableSession extends EndingSession {
 
   private startTimer(ms: number): void {
     this.stopTimer();
-    this.timer = setTimeout(timeIsUp, ms, this);
-    this.timer.unref();
+    // Where this process was busy, or stopped, for so long, the other's word may be here by now: the loop looks first.
+    const timer = setTimeout(setImmediate, ms, () => {
+      if (this.timer === timer) this.timeIsUp();
+    });
+    timer.unref();
+    this.timer = timer;
   }
 
   private stopTimer(): void {
@@ -289,7 +293,7 @@ export abstract class SuspendableSession extends EndingSession {
     this.timer = null;
   }
 
-  timeIsUp(): void {
+  private timeIsUp(): void {
     if (this.stage === 'asking' || this.stage === 'silent') this.failAsking(WSAETIMEDOUT);
     else if (this.stage === 'held') {
       // Its provider socket goes at once: who comes after all must find nobody (DUP-36).
@@ -339,10 +343,6 @@ function tellSilent(session: SuspendableSession): void {
 
 function tellFailed(owner: SuspendOwner): void {
   owner.onSuspendFailed(WSAECONNRESET);
-}
-
-function timeIsUp(session: SuspendableSession): void {
-  session.timeIsUp();
 }
 
 function pumpNow(session: SuspendableSession): void {

@@ -5,13 +5,14 @@ import type { ShmState } from './state.js';
 import { disconnect } from './transfer.js';
 
 /** As they are at load: a program’s fake timers, put in place later, must not stop a connection. */
-const { setTimeout, clearTimeout } = globalThis;
+const { setTimeout, clearTimeout, setImmediate } = globalThis;
 
 /**
  * How long the other process may take to attach, in milliseconds. It has been told where when the wait begins, so only a
- * process that was killed or stopped then takes so long (DUP-35).
+ * process that was killed or stopped then takes so long (DUP-35), or one of a hundred on one core. Less than a session's
+ * patience with the silence (DUP-36).
  */
-const ATTACH_MS_MAX = 5000;
+const ATTACH_MS_MAX = 10_000;
 /** Most connections of one isolate that wait at a time: each has a descriptor, which a peer makes us open (D5). */
 const EXPECTED_MAX = 64;
 /** Connections that wait on the token's listener; one is expected. */
@@ -30,7 +31,10 @@ export function expectAttach(state: ShmState, socket: ShmSocket, token: number, 
     else state.addon.close(fd);
   });
   if (listener < 0) return false;
-  const timer = setTimeout(giveUp, ATTACH_MS_MAX, state, socket);
+  // Where this process itself was busy, or stopped, for so long, the other may be here by now: the loop looks first.
+  const timer = setTimeout(setImmediate, ATTACH_MS_MAX, () => {
+    if (socket.expected?.token === token) giveUp(state, socket);
+  });
   timer.unref();
   socket.expected = { token, pid, listener, timer };
   state.expected.set(token, socket);

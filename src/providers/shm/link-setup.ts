@@ -23,7 +23,7 @@ const { setTimeout, clearTimeout, setImmediate } = globalThis;
 /** Most links of one isolate; beyond it a newcomer is turned away and stays on TCP. */
 const LINKS_MAX = 1024;
 /** How long a link may take to be set up, in milliseconds, before its descriptor is taken back. */
-const SETUP_MS_MAX = 5000;
+const SETUP_MS_MAX = 10_000;
 
 const ECONNREFUSED = -111;
 

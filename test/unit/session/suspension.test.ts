@@ -225,6 +225,28 @@ describe('losses', () => {
     assert.equal(b.over, 1);
   });
 
+  it('are not, where this process itself was busy for so long and the word is here by then (DUP-36)', async () => {
+    const [a, b] = pair(able, able);
+    a.session.confirm();
+    await settle(a, b);
+    Object.assign(b.session.io, { heldMsMax: 20 });
+    b.session.startReading();
+    suspend(a);
+    await settle(a, b);
+    const resumed = new Promise((done) =>
+      setImmediate(() => {
+        a.session.resume();
+        done(settle(a, b));
+      }),
+    );
+    const until = performance.now() + 40;
+    while (performance.now() < until);
+    await resumed;
+    a.session.write(bytes(3));
+    await settle(a, b);
+    assert.deepEqual(b.user.log, ['data 3']);
+  });
+
   it('a program that exits meanwhile sends nothing more (DUP-35)', async () => {
     const [a, b] = await established();
     suspend(a);
