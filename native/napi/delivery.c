@@ -42,6 +42,9 @@ static napi_value guarded_ticks(napi_env env, napi_callback_info info) {
   void *data;
   napi_value self, result;
   if (napi_get_cb_info(env, info, NULL, NULL, &self, &data) != napi_ok) return NULL;
+  bool failed = ((sd_isolate *)data)->delivery.failed;
+  ((sd_isolate *)data)->delivery.failed = false;
+  if (failed) return NULL; /* after a callback that threw Node runs none, either */
   napi_value ticks = held(env, ((sd_isolate *)data)->delivery.ticks);
   if (ticks == NULL) return NULL;
   napi_status status = napi_call_function(env, self, ticks, 0, NULL, &result);
@@ -92,6 +95,7 @@ void sd_delivery_run(sd_isolate *isolate) {
   napi_handle_scope scope;
   if (napi_open_handle_scope(isolate->env, &scope) != napi_ok) return;
   isolate->delivery.inside++;
+  isolate->delivery.failed = false;
   set_ticks(isolate, isolate->delivery.guard);
   while (isolate->delivery.due && !isolate->closing) {
     isolate->delivery.due = false;
@@ -129,6 +133,19 @@ static napi_value delivery_deliver_by(napi_env env, napi_callback_info info) {
   return sd_give_int(env, status == napi_ok ? 0 : -ENOMEM);
 }
 
+/*
+ * What a callback threw that a native consumer made: told now, as on a stream of libuv's, and not when the consumer is
+ * through with its chunk.
+ */
+static napi_value delivery_uncaught(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  sd_isolate *isolate = sd_arguments(env, info, 1, arguments);
+  if (isolate == NULL) return NULL;
+  isolate->delivery.failed = true;
+  napi_fatal_exception(env, arguments[0]);
+  return NULL;
+}
+
 static napi_value delivery_deliver_soon(napi_env env, napi_callback_info info) {
   sd_isolate *isolate = sd_arguments(env, info, 0, NULL);
   if (isolate == NULL) return NULL;
@@ -138,6 +155,8 @@ static napi_value delivery_deliver_soon(napi_env env, napi_callback_info info) {
 }
 
 napi_status sd_delivery_exports(sd_isolate *isolate, napi_value exports) {
-  static const sd_function functions[] = {{"deliverBy", delivery_deliver_by}, {"deliverSoon", delivery_deliver_soon}};
+  static const sd_function functions[] = {{"deliverBy", delivery_deliver_by},
+                                          {"deliverSoon", delivery_deliver_soon},
+                                          {"uncaught", delivery_uncaught}};
   return sd_define(isolate, exports, functions, sizeof functions / sizeof functions[0]);
 }

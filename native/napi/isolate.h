@@ -18,7 +18,7 @@
 #include "slots.h"
 
 /* Raised with every change of the JavaScript surface; src/proxy-driver/addon.ts expects exactly this one. */
-#define SD_ABI 5
+#define SD_ABI 6
 
 struct sd_watcher;
 struct sd_securing;
@@ -30,6 +30,7 @@ typedef struct sd_delivery {
   uv_idle_t idle;  /* active: something is due, and no callback of ours is under way whose end would see to it */
   unsigned inside; /* callbacks into JavaScript that end with sd_delivery_run */
   bool due;
+  bool failed; /* a callback threw, and what it threw has been told */
 } sd_delivery;
 
 typedef struct sd_isolate {

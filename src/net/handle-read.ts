@@ -14,6 +14,7 @@ import { WritingHandle } from './handle-write.js';
 import {
   deliverSoon,
   deliversNatively,
+  guardedRead,
   type NativeCall,
   type NativeReader,
   TAKE_LAST,
@@ -94,7 +95,10 @@ export abstract class ReadingHandle extends WritingHandle implements NativeReade
   }
 
   protected override goOn(): void {
-    if (!this.closed && this.flowing && this.leftover === null) this.session.startReading();
+    if (this.closed || !this.flowing) return;
+    // What is due comes first; whoever delivers it goes on.
+    if (this.isDue) this.sessionWaits = true;
+    else if (this.leftover === null) this.session.startReading();
   }
 
   readStop(): number {
@@ -219,6 +223,7 @@ export abstract class ReadingHandle extends WritingHandle implements NativeReade
       return TAKE_NOTHING;
     }
     if (!this.readsFromLoop()) return TAKE_SCOPED;
+    if (this.tlsWrap !== null) this.tlsWrap.onread = guardedRead(this.tlsWrap.onread);
     call[1] = this;
     if (leftover === null) {
       this.due = 'nothing';

@@ -19,6 +19,7 @@ export interface Deliveries {
     ticks: () => void,
   ): number;
   deliverSoon(): void;
+  uncaught(error: unknown): void;
 }
 
 /** The call that C is to make: a method of the native stream. C takes the last two out again. */
@@ -78,6 +79,35 @@ function begin(deliveries: Deliveries): boolean {
 export function deliverSoon(reader: NativeReader): void {
   due.push(reader);
   addon?.deliverSoon();
+}
+
+type OnRead = (this: unknown, memory?: ArrayBuffer) => unknown;
+const guards = new WeakMap<OnRead, OnRead>();
+
+/**
+ * `onread` of a TLSWrap, as it is to be while TLS reads by {@link deliverSoon}: TLS calls it once a record, and goes on when it
+ * throws. On TCP that is told before the next record; here it would be when the chunk is through, and only the last.
+ */
+export function guardedRead(onread: unknown): unknown {
+  return typeof onread === 'function' ? guardOf(onread as OnRead) : onread;
+}
+
+function guardOf(onread: OnRead): OnRead {
+  let guard = guards.get(onread);
+  if (guard === undefined) {
+    guard = function (memory) {
+      try {
+        return onread.call(this, memory);
+      } catch (error) {
+        if (addon === null) throw error;
+        addon.uncaught(error);
+        return undefined;
+      }
+    };
+    guards.set(onread, guard);
+    guards.set(guard, guard);
+  }
+  return guard;
 }
 
 function next(): number {

@@ -5,7 +5,7 @@
  */
 
 /** What {@link Addon.abi} must be; raised together with `SD_ABI` in native/napi/isolate.h. */
-export const ADDON_ABI = 5;
+export const ADDON_ABI = 6;
 
 /** Words of the block that {@link LinkAddon.linkAttach} returns; C reads them, JavaScript writes them. */
 export const LINK_STATE = {
@@ -204,6 +204,8 @@ export interface DeliveryAddon {
   ): number;
   /** Something is there: it is delivered behind the link's callback that is under way, else in the loop's next turn. */
   deliverSoon(): void;
+  /** `error` is an uncaughtException now; the callback that threw it gets no ticks behind it. */
+  uncaught(error: unknown): void;
 }
 
 /** Questions to the kernel (D4, D12, ADDR-1 … ADDR-13). */

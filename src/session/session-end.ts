@@ -96,7 +96,7 @@ export abstract class EndingSession extends UrgentSession {
     }
     this.exiting = true;
     this.send.drop();
-    if (this.receive.hasQueued) {
+    if (this.leavesUnread()) {
       this.abort();
       return;
     }
