@@ -6,8 +6,8 @@ import { ownMemory } from './own-memory.js';
 
 /** Bytes of one slab; also the most that one delivery of gathered small messages can hold. */
 export const SLAB_BYTES = 64 * 1024;
-/** A message of at least this many bytes gets memory of its own, so that keeping it keeps nothing else alive. */
-export const OWN_MEMORY_BYTES = 8 * 1024;
+/** A message of at least this many bytes gets memory of its own: smaller ones cost less in a slab (docs/design/performance.md). */
+export const OWN_MEMORY_BYTES = 32 * 1024;
 
 let slab: Uint8Array = Buffer.alloc(0);
 let used = 0;
