@@ -23,7 +23,7 @@ export function ownMemory(bytes: number): Uint8Array {
 }
 
 /**
- * From now on dead buffers are freed within the scavenge. V8 reads the flag for nothing else, each time anew, and leaves it out
+ * From now on dead buffers are freed within the scavenge. V8 reads the flag for nothing else (but debug builds), each time anew, and leaves it out
  * of the hash by which code caches are accepted. Who has given it, either way, keeps what was given.
  */
 function freeAtOnce(): void {

@@ -1,4 +1,4 @@
-// What dead received data costs the garbage collector: nothing that is left for later (V8 before 13).
+// What dead received data costs the garbage collector: nothing that is left for later, but on Node 24.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
