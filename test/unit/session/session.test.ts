@@ -298,6 +298,20 @@ describe('the end (CLOSE-12, CLOSE-13)', () => {
     const late = b.user.received.length - 65_000;
     assert.ok(late >= EXIT_BYTES_MAX && late <= EXIT_BYTES_MAX + 65_536, `${late} bytes past the write before`);
   });
+
+  it('resets when the process exits with unread bytes still with the provider, else ends (D7)', async () => {
+    for (const unread of [true, false]) {
+      const [a, b] = pair();
+      a.session.confirm();
+      a.session.startReading();
+      await settle(a, b);
+      Object.assign(b.session.io, { receive: { ...b.owned, SdpArrived: () => unread } });
+      b.owned.SdpBeginExit();
+      b.session.exit();
+      await settle(a, b);
+      assert.deepEqual(a.user.log, [unread ? `reset ${WSAECONNRESET}` : 'end']);
+    }
+  });
 });
 
 describe('nonsense from the peer (D5)', () => {
