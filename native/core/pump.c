@@ -65,10 +65,17 @@ static void begin_quiet(sd_pump *pump, sd_pump_quiet quiet, bool lull) {
   if (quiet == SD_PUMP_AFTER_DRAIN) pump->rang = pump->failed = false;
 }
 
+/* Awake with nothing to do: until now that was polling. */
+static void count_polled(sd_pump *pump, uint64_t until) {
+  if (pump->vain_since != 0 && until > pump->vain_since) pump->stats.polled += until - pump->vain_since;
+  pump->vain_since = 0;
+}
+
 static void become_awake(sd_pump *pump) {
   pump->told = false;
   if (pump->awake) return;
   pump->awake = true;
+  pump->vain_since = 0; /* it slept */
   for (size_t i = 0; i < pump->count; i++) sd_ring_clear_sleeping(pump->links[i]->rx);
 }
 
@@ -217,6 +224,10 @@ static bool any_work(const sd_pump *pump) {
 
 static bool is_pressed(const sd_pump *pump) { return pump->pressed != NULL && pump->pressed(pump->context); }
 
+static bool is_undisturbed(const sd_pump *pump) {
+  return pump->undisturbed != NULL && pump->undisturbed(pump->context);
+}
+
 /* Whether there is work for the next turn. */
 static bool any_fenced(const sd_pump *pump) {
   for (size_t i = 0; i < pump->count; i++)
@@ -256,6 +267,12 @@ static void note_found(sd_pump *pump, uint64_t now) {
   sd_spin_paid(&pump->spin[pump->quiet], now - pump->quiet_since);
 }
 
+/* Our loop did nothing for so long: others had the core. What is found now was not found by looking. */
+static void stop_looking(sd_pump *pump) {
+  for (int i = 0; i < 2; i++) sd_spin_crowded(&pump->spin[i]);
+  pump->window = 0;
+}
+
 /* Nothing to drain. true: work turned up within this turn. Else either awake for another turn, or asleep. */
 static bool rest(sd_pump *pump, bool inline_allowed) {
   uint64_t now = pump->clock();
@@ -264,7 +281,9 @@ static bool rest(sd_pump *pump, bool inline_allowed) {
   if (now < deadline && inline_allowed && pump->inline_ns != 0 && !is_pressed(pump)) {
     uint64_t until = now + pump->inline_ns;
     if (look(pump, until < deadline ? until : deadline, &now)) {
-      note_found(pump, pump->clock());
+      now = pump->clock();
+      count_polled(pump, now);
+      note_found(pump, now);
       return true;
     }
   }
@@ -284,14 +303,21 @@ void sd_pump_turn(sd_pump *pump) {
   if (!pump->awake || pump->running) return;
   pump->running = true;
   pump->stats.turns++;
-  bool inline_allowed = pump->clock() - pump->last_turn < SD_PUMP_BUSY_TURN_NS;
+  uint64_t started = pump->clock();
+  bool inline_allowed = started - pump->last_turn < SD_PUMP_BUSY_TURN_NS;
+  if (pump->vain_since == 0 || !is_undisturbed(pump)) pump->vain_since = started;
+  else if (started - pump->last_turn > SD_PUMP_LOST_CORE_NS) stop_looking(pump);
   unsigned budget = SD_PUMP_BUDGET;
   do {
     if (any_work(pump)) {
+      count_polled(pump, started);
       if (pump->looked) note_found(pump, pump->clock());
       unsigned calls = drain_pass(pump, budget);
       budget -= calls;
-      if (calls != 0) begin_quiet(pump, SD_PUMP_AFTER_DRAIN, false);
+      if (calls != 0) {
+        begin_quiet(pump, SD_PUMP_AFTER_DRAIN, false);
+        pump->vain_since = pump->quiet_since;
+      }
       continue;
     }
     if (!is_pressed(pump)) lift_fences(pump);
@@ -301,6 +327,8 @@ void sd_pump_turn(sd_pump *pump) {
   sd_pump_begin(pump); /* if it is woken in mid-turn, the next call comes without a beginning */
   if (++pump->turn == 0) pump->turn = 1;
   pump->last_turn = pump->clock();
+  count_polled(pump, pump->last_turn);
+  if (pump->awake) pump->vain_since = pump->last_turn;
   pump->running = false;
 }
 

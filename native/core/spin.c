@@ -15,10 +15,16 @@ void sd_spin_init(sd_spin *spin, uint32_t max_ns) {
   spin->window = spin->max;
   spin->credit = SD_SPIN_CREDIT_MAX / 2;
   spin->idle = 0;
+  spin->crowd = 0;
+  spin->crowds = SD_SPIN_CROWD_MIN;
 }
 
 uint32_t sd_spin_begin(sd_spin *spin) {
   if (spin->max == 0) return 0;
+  if (spin->crowd != 0) {
+    spin->crowd--;
+    return 0;
+  }
   if (spin->credit != 0) return spin->window;
   if (++spin->idle < SD_SPIN_PROBE_EVERY) return 0;
   spin->idle = 0;
@@ -30,7 +36,9 @@ void sd_spin_paid(sd_spin *spin, uint64_t waited) {
   uint32_t want = limited(spin, waited * 2 + SD_SPIN_MARGIN_NS);
   if (want >= spin->window) spin->window = want;
   else spin->window -= (spin->window - want) / SD_SPIN_SHRINK;
-  if (spin->max != 0) earn(spin, SD_SPIN_GAIN);
+  if (spin->max == 0) return;
+  earn(spin, SD_SPIN_GAIN);
+  if (spin->crowds > SD_SPIN_CROWD_MIN) spin->crowds--;
 }
 
 void sd_spin_failed(sd_spin *spin, bool sleeper) {
@@ -39,9 +47,16 @@ void sd_spin_failed(sd_spin *spin, bool sleeper) {
 }
 
 void sd_spin_woken(sd_spin *spin, uint64_t waited, bool sleeper) {
-  if (spin->max == 0 || waited > spin->max + (sleeper ? SD_SPIN_WAKE_NS : 0)) return;
+  if (spin->max == 0 || spin->crowd != 0 || waited > spin->max + (sleeper ? SD_SPIN_WAKE_NS : 0)) return;
   /* Not twice: falling asleep and waking up are part of this wait. */
   uint32_t want = limited(spin, waited + SD_SPIN_MARGIN_NS);
   if (want > spin->window) spin->window = want;
   earn(spin, sleeper ? SD_SPIN_GAIN_SLEEPER : SD_SPIN_GAIN);
+}
+
+void sd_spin_crowded(sd_spin *spin) {
+  spin->credit = 0;
+  spin->idle = SD_SPIN_PROBE_EVERY - 1; /* the first quiet period after that is a probe */
+  spin->crowd = spin->crowds;
+  if (spin->crowds < SD_SPIN_CROWD_MAX) spin->crowds *= 2;
 }

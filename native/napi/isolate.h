@@ -18,7 +18,7 @@
 #include "slots.h"
 
 /* Raised with every change of the JavaScript surface; src/proxy-driver/addon.ts expects exactly this one. */
-#define SD_ABI 6
+#define SD_ABI 7
 
 struct sd_watcher;
 struct sd_securing;
@@ -45,6 +45,9 @@ typedef struct sd_isolate {
   uv_idle_t idle; /* active: the loop does not block */
   uv_check_t check;
   uv_prepare_t keepalive; /* active: SAN sockets hold the loop */
+  uint64_t events;     /* at the end of our last turn: those that the loop had had */
+  uint64_t others_due; /* the loop's time from when others than events may have been served since */
+  bool others_ran;     /* as seen when this turn of the loop began */
   sd_delivery delivery;
   int64_t holds;
   sd_pump pump;

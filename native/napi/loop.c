@@ -18,14 +18,38 @@ uint64_t sd_loop_clock(void) {
 
 static void on_idle(uv_idle_t *idle) {
   sd_isolate *isolate = idle->data;
+  isolate->others_ran = uv_now(isolate->loop) >= isolate->others_due;
   sd_pump_begin(&isolate->pump);
 }
 static void on_keepalive(uv_prepare_t *prepare) { (void)prepare; }
+
+static uint64_t polled_events(const sd_isolate *isolate) {
+  uv_metrics_t metrics;
+  uv_metrics_info(isolate->loop, &metrics);
+  return metrics.events;
+}
+
+/*
+ * Whether all that the loop did since our last turn was to ask the kernel in vain. What is called for without an event, and
+ * without a trace that we could see here, is an immediate that was unreferenced, and other addons' handles of our kinds.
+ */
+static bool is_undisturbed(void *context) {
+  const sd_isolate *isolate = context;
+  return !isolate->others_ran && polled_events(isolate) == isolate->events;
+}
+
+/* Our turn is over: until when nothing but events can have the loop do something. */
+static void expect_others(sd_isolate *isolate) {
+  int timeout = uv_backend_timeout(isolate->loop); /* 0 as well if something waits now */
+  isolate->others_due = timeout < 0 ? UINT64_MAX : uv_now(isolate->loop) + (uint64_t)timeout;
+  isolate->events = polled_events(isolate);
+}
 
 static void on_check(uv_check_t *check) {
   sd_isolate *isolate = check->data;
   uv_idle_stop(&isolate->idle); /* see is_pressed */
   sd_pump_turn(&isolate->pump);
+  expect_others(isolate);
   sd_loop_sync(isolate);
   if (isolate->turning) uv_idle_start(&isolate->idle, on_idle);
   /* Looking must not keep another thread from the core: it may be the very one that has to answer, or a compiler's. */
@@ -47,6 +71,7 @@ int sd_loop_open(sd_isolate *isolate) {
   if (isolate->closing) return -ECANCELED;
   if (isolate->loop_open) return 0;
   isolate->pump.pressed = is_pressed;
+  isolate->pump.undisturbed = is_undisturbed;
   isolate->pump.context = isolate;
   uv_idle_init(isolate->loop, &isolate->idle);
   uv_check_init(isolate->loop, &isolate->check);
@@ -203,6 +228,7 @@ static napi_value loop_stats(napi_env env, napi_callback_info info) {
   sd_give_property_int(env, result, "spins", (int64_t)stats->spins);
   sd_give_property_int(env, result, "spinHits", (int64_t)stats->spin_hits);
   sd_give_property_int(env, result, "sleeps", (int64_t)stats->sleeps);
+  sd_give_property_int(env, result, "polledNanoseconds", (int64_t)stats->polled);
   return result;
 }
 

@@ -432,13 +432,22 @@ static void links_may_go_while_draining(void) {
   }
 }
 
+static bool undisturbed;
+static bool is_undisturbed(void *context) {
+  (void)context;
+  return undisturbed;
+}
+
 /* Every shared word takes random values all the time; the pump must come to an end each turn, and stay whole. */
 static void anything(void) {
   sd_pump pump;
   end ends[LINKS];
   uint32_t seed = 4711;
   setup(&pump, ends, LINKS, 20000);
+  pump.undisturbed = is_undisturbed;
+  uint64_t started = now, polled = 0;
   for (int round = 0; round < 50000; round++) {
+    undisturbed = test_random(&seed) & 1;
     end *victim = &ends[test_random(&seed) % LINKS];
     _Atomic uint32_t *words[] = {&victim->rx.tail, &victim->rx.head, &victim->rx.sleeping, &victim->rx.waiting,
                                  &victim->tx.tail, &victim->tx.head, &victim->tx.sleeping, &victim->tx.waiting};
@@ -459,6 +468,8 @@ static void anything(void) {
       default: sd_pump_turn(&pump);
     }
     CHECK(pump.count <= LINKS);
+    CHECK(pump.stats.polled >= polled && pump.stats.polled <= now - started);
+    polled = pump.stats.polled;
     for (size_t i = 0; i < pump.count; i++) CHECK(pump.links[i]->index == i && pump.links[i]->attached);
   }
   sd_pump_free(&pump);

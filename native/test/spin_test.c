@@ -109,6 +109,36 @@ static void gives_up_when_half_are_in_vain(void) {
   CHECK(spins < 100);
 }
 
+/* Quiet periods until the next look, each of which a doorbell ends so soon that it would have paid. */
+static int blind(sd_spin *spin) {
+  int periods = 0;
+  while (sd_spin_begin(spin) == 0) {
+    sd_spin_woken(spin, 5000, false);
+    periods++;
+  }
+  return periods;
+}
+
+/* The core is another's: no look for a while, twice as long each time, and back when looks pay again. */
+static void leaves_a_crowded_core(void) {
+  sd_spin spin;
+  sd_spin_init(&spin, 200000);
+  CHECK(sd_spin_begin(&spin) != 0);
+  int expected = SD_SPIN_CROWD_MIN;
+  for (int i = 0; i < 12; i++) {
+    sd_spin_crowded(&spin);
+    CHECK_EQUAL(blind(&spin), expected);
+    if (expected < (int)SD_SPIN_CROWD_MAX) expected *= 2;
+  }
+  CHECK_EQUAL(expected, SD_SPIN_CROWD_MAX);
+  for (unsigned i = 0; i < SD_SPIN_CROWD_MAX; i++) {
+    CHECK(i == 0 || sd_spin_begin(&spin) != 0);
+    sd_spin_paid(&spin, 5000);
+  }
+  sd_spin_crowded(&spin);
+  CHECK_EQUAL(blind(&spin), SD_SPIN_CROWD_MIN);
+}
+
 static void is_bounded(void) {
   sd_spin spin;
   uint32_t seed = 7;
@@ -134,5 +164,6 @@ void test_spin(void) {
   fits_waits_of_two_kinds();
   finds_out_of_waking_each_other();
   gives_up_when_half_are_in_vain();
+  leaves_a_crowded_core();
   is_bounded();
 }

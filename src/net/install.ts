@@ -10,6 +10,7 @@ import { interceptClose } from './intercept-close.js';
 import { interceptConnect, type PendingConnect } from './intercept-connect.js';
 import { type Companion, interceptListen } from './intercept-listen.js';
 import { type InternalsReason, type NodeInternals, reachInternals } from './internals.js';
+import { correctLoopMetrics } from './loop-metrics.js';
 import { TlsClients } from './native-consumers.js';
 import { type Deliveries, setDeliveries } from './native-delivery.js';
 import { PatchSet } from './patch.js';
@@ -23,6 +24,8 @@ export interface NetOptions {
   readonly closeLate?: CloseLate;
   /** How native consumers get their chunks; without, inside of callbacks. */
   readonly deliveries?: Deliveries;
+  /** How long this isolate's loop has polled with nothing to do, in nanoseconds; without, it never does. */
+  readonly polled?: () => number;
   readonly observer?: RouteObserver;
 }
 
@@ -105,6 +108,7 @@ function patch(internals: NodeInternals, port: SwitchPort, options: NetOptions):
   };
   setHandleEnvironment(environment);
   setDeliveries(options.deliveries ?? null);
+  if (options.polled !== undefined) correctLoopMetrics(patches, options.polled);
   claimArrivals(patches, internals, port);
   claimTransfers(patches, internals, port);
   watchServers(patches, (handle) => listeners.get(handle)?.close());

@@ -27,6 +27,19 @@ export class PatchSet {
     });
   }
 
+  /** Replaces what an accessor of `target`'s own gets; name and length of the function stay, as above. */
+  getter<T>(target: object, name: PropertyKey, make: (original: () => T) => () => T): void {
+    const own = Object.getOwnPropertyDescriptor(target, name);
+    const original = own?.get;
+    if (own === undefined || original === undefined) return;
+    const get = make(original as () => T);
+    for (const property of ['name', 'length'] as const) {
+      Object.defineProperty(get, property, { value: original[property], configurable: true });
+    }
+    Object.defineProperty(target, name, { ...own, get });
+    this.#undo.push(() => Object.defineProperty(target, name, own));
+  }
+
   /** Gives `target` an accessor of its own, which it and its ancestors did not have. */
   accessor(target: object, name: PropertyKey, { get, set }: Required<Pick<PropertyDescriptor, 'get' | 'set'>>): void {
     Object.defineProperty(target, name, { get, set, configurable: true, enumerable: false });

@@ -115,6 +115,7 @@ function loop(value: unknown): LoopStats {
     spins: count(fields['spins']),
     spinHits: count(fields['spinHits']),
     sleeps: count(fields['sleeps']),
+    polledNanoseconds: count(fields['polledNanoseconds']),
   };
 }
 

@@ -14,6 +14,11 @@ export interface LoopStats {
   readonly spinHits: number;
   /** Times the loop went to sleep. */
   readonly sleeps: number;
+  /**
+   * How long it polled with nothing else to do, which the program's event-loop utilisation counts as idle. Of the processor
+   * time that the process used this is the share of polling, or somewhat less of it where others had the core meanwhile.
+   */
+  readonly polledNanoseconds: number;
 }
 
 /** The proxy driver's memory (PD-11, PD-13). */

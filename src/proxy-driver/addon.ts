@@ -5,7 +5,7 @@
  */
 
 /** What {@link Addon.abi} must be; raised together with `SD_ABI` in native/napi/isolate.h. */
-export const ADDON_ABI = 6;
+export const ADDON_ABI = 7;
 
 /** Words of the block that {@link LinkAddon.linkAttach} returns; C reads them, JavaScript writes them. */
 export const LINK_STATE = {
@@ -36,6 +36,8 @@ export interface LoopStats {
   spinHits: number;
   /** Times the loop was allowed to block. */
   sleeps: number;
+  /** How long it did not block although there was nothing to do. */
+  polledNanoseconds: number;
 }
 
 export type AcceptCallback = (fd: number, uid: number, gid: number, pid: number) => void;

@@ -54,6 +54,7 @@ export function startSwitch(input: StartInput): Started {
     hold: (delta) => driver.hold(delta),
     closeLate: (then) => driver.addon.closeLate(then) === 0,
     deliveries: driver.addon,
+    polled: () => driver.addon.loopStats().polledNanoseconds,
     observer,
   });
   if (!result.ok) {

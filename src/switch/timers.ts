@@ -2,7 +2,6 @@
  * The event loop's timers as they were when the switch was made. Programs under test put false ones in their place
  * later, and those must not stop a connection, as they do not stop one on TCP.
  */
-import { performance } from 'node:perf_hooks';
 
 export interface Timers {
   readonly setTimeout: typeof setTimeout;
@@ -17,7 +16,8 @@ export interface Timers {
 }
 
 export function presentTimers(): Timers {
-  const { setTimeout, setImmediate } = globalThis;
+  // Not by importing node:perf_hooks, whose exports would be fixed before net/loop-metrics.ts has corrected them.
+  const { setTimeout, setImmediate, performance } = globalThis;
   return {
     setTimeout,
     setImmediate,

@@ -12,7 +12,8 @@ function asJson(value: unknown): Json {
 
 describe('a snapshot from elsewhere', () => {
   test('is read as it was written', () => {
-    const loop = { turns: 1, drains: 2, bells: 3, bellsSent: 4, spins: 5, spinHits: 6, sleeps: 7 };
+    const counters = { turns: 1, drains: 2, bells: 3, bellsSent: 4, spins: 5, spinHits: 6, sleeps: 7 };
+    const loop = { ...counters, polledNanoseconds: 8 };
     const snapshot = sampleSnapshot();
     const withLoop = { ...snapshot, stats: { ...snapshot.stats, loop } };
     assert.deepEqual(readSnapshot(asJson(snapshot)), snapshot);
