@@ -1,6 +1,14 @@
 /** What happens in the switch, as counters and on diagnostics channels. Once per connection or link, never per message. */
-import { channels, Counters, type Endpoint, type LoopStats, type MemoryStats, type Stats } from '../observe/index.js';
-import type { LiveConnection, Role, RouteObserver, SanConnection, TcpEnds } from '../net/index.js';
+import {
+  channels,
+  Counters,
+  type Endpoint,
+  type LiveBytes,
+  type LoopStats,
+  type MemoryStats,
+  type Stats,
+} from '../observe/index.js';
+import type { Role, RouteObserver, SanConnection, TcpEnds } from '../net/index.js';
 import type { ShmEvent } from '../providers/shm/index.js';
 import { formatSockaddr, type SOCKADDR, wsaName } from '../spi/index.js';
 import type { RouteReason, SwitchEvents } from '../switch/index.js';
@@ -14,15 +22,8 @@ export class Observer implements RouteObserver {
   readonly #counters = new Counters();
 
   /** Counters, with the bytes of the connections that are open now. */
-  stats(live: Iterable<LiveConnection>, loop: LoopStats | null, memory: MemoryStats | null = null): Stats {
-    let read = 0;
-    let written = 0;
-    for (const connection of live) {
-      if (connection.carrier !== 'san') continue;
-      read += connection.bytesRead;
-      written += connection.bytesWritten;
-    }
-    return this.#counters.stats({ read, written }, loop, memory);
+  stats(live: LiveBytes, loop: LoopStats | null, memory: MemoryStats | null = null): Stats {
+    return this.#counters.stats(live, loop, memory);
   }
 
   /** Something failed that cost speed, not correctness. */

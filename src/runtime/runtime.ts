@@ -73,13 +73,14 @@ export function currentRuntime(): Runtime {
 }
 
 const observerOfNothing = new Observer();
+const NO_BYTES = { read: 0, written: 0 };
 
 const URGENT = { sendUrgent, listenUrgent, isAtMark };
 
 const NOT_STARTED: Runtime = {
   urgent: URGENT,
   routeOf: () => null,
-  stats: () => observerOfNothing.stats([], null),
+  stats: () => observerOfNothing.stats(NO_BYTES, null),
   status: () => ({
     on: false,
     reason: 'switch-off',
@@ -149,7 +150,7 @@ class IsolateRuntime implements Runtime {
   }
 
   stats(): Stats {
-    const live = this.#started?.net?.routes.live() ?? [];
+    const live = this.#started?.net?.routes.sanBytes() ?? NO_BYTES;
     const driver = this.#driver;
     return this.#observer.stats(live, driver?.addon.loopStats() ?? null, driver === null ? null : memoryStats(driver));
   }

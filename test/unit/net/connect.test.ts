@@ -227,9 +227,14 @@ describe('how a connect is answered', () => {
     const live = [...bench.net.routes.live()];
     assert.deepEqual(live.map(({ role, carrier }) => `${role} ${carrier}`).sort(), ['accept san', 'connect san']);
     assert.equal(new Set(live.map(({ id }) => id)).size, 2);
+    socket.write('12345');
+    await once(socket, 'data');
+    const { read, written } = bench.net.routes.sanBytes();
+    assert.deepEqual([read, written], [10, 10], 'of both ends');
     socket.end().resume();
     await once(socket, 'close');
     assert.equal(bench.net.routes.routeOf(socket)?.carrier, 'san', 'also after the end');
+    assert.deepEqual(bench.net.routes.sanBytes(), { read: 0, written: 0 });
   });
 });
 
