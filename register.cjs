@@ -3,7 +3,7 @@
 // entry asynchronous, which breaks IPC in cluster workers. Whatever fails, the program runs on, on TCP, and nothing is
 // printed (DESIGN D9); `sockets-direct ss` tells why.
 try {
-  require('./dist/register.js');
+  require('./dist/bundle/register.cjs');
 } catch {
   // Not built, or no permission to read it: this process has no switch.
 }

@@ -19,3 +19,5 @@ if (!present?.isSymbolicLink() || readlinkSync(link) !== target) {
 
 const result = spawnSync(process.execPath, [tsc, '-b', 'tsconfig.test.json'], { cwd: root, stdio: 'inherit' });
 process.exitCode = result.status ?? 1;
+// Programs under test get the switch as everybody does, from the bundle.
+if (result.status === 0) await import('./bundle.mjs');

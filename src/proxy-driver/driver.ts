@@ -8,7 +8,7 @@ import { AddressList, type DeviceFilter, type NicAddress, type NicSockaddr } fro
 import { Allocations } from './allocations.js';
 import { deviceControl, type DeviceControls, type DriverStatus } from './device-control.js';
 import { EINVAL } from './errno.js';
-import { type LoadedAddon, loadAddon } from './load.js';
+import { type LoadedAddon, loadAddon, PACKAGE_ROOT } from './load.js';
 import { companionName, parseCompanionName } from './names.js';
 import type { CacheOptions } from './registration-cache.js';
 import { SecuredMemory } from './secured-memory.js';
@@ -50,8 +50,13 @@ const DEFAULT_LIMITS: DriverLimits = { memoryBytes: 256 << 20, cacheBytes: 64 <<
 /** Most ranges that one provider keeps: a quarter of what the process can secure. */
 const CACHE_ENTRIES_MAX = 256;
 
-/** The drivers of this isolate by the addon they were loaded from; there is one of each. */
-const drivers = new Map<string, ProxyDriver>();
+/**
+ * The drivers of this isolate by the folder or file of their addon; there is one of each. The code that drives it may be there
+ * twice, in the bundle that register.cjs loads and in modules that the program imports: both find it here.
+ */
+const KEY = Symbol.for('sockets-direct.drivers');
+const place = globalThis as { [KEY]?: Map<string, ProxyDriver> | undefined };
+const drivers = (place[KEY] ??= new Map<string, ProxyDriver>());
 
 export class ProxyDriver {
   readonly addon: Addon;
@@ -62,7 +67,7 @@ export class ProxyDriver {
   readonly #pins = new Map<ArrayBuffer, { readonly bytes: number; readonly locked: boolean }>();
   #limits = DEFAULT_LIMITS;
   #loads = 1;
-  #key: string | null = null;
+  #path: string | null = null;
   readonly #list: AddressList;
   readonly #words = new BigUint64Array(4);
   readonly #bound = new Int32Array(1);
@@ -80,22 +85,26 @@ export class ProxyDriver {
    * Loads the addon and makes the driver (PD-6), or counts one load more of the one that this isolate has; or says why there is
    * none. Never throws. `path` as in `loadAddon`.
    */
-  static load(path?: string): { driver: ProxyDriver; reason: null } | { driver: null; reason: string } {
-    const key = path ?? '';
-    const present = drivers.get(key);
+  static load(path: string = PACKAGE_ROOT): { driver: ProxyDriver; reason: null } | { driver: null; reason: string } {
+    const present = drivers.get(path);
     if (present !== undefined) {
-      present.#loads++;
+      present.retain();
       return { driver: present, reason: null };
     }
-    const loaded: LoadedAddon = path === undefined ? loadAddon() : loadAddon(path);
+    const loaded: LoadedAddon = loadAddon(path);
     if (loaded.addon === null) return { driver: null, reason: loaded.reason };
     const driver = new ProxyDriver(loaded.addon);
     const result = driver.#list.open();
     // Without the list no address can be called ours, so the provider could serve nothing (ADDR-9).
     if (result < 0) return { driver: null, reason: `the addresses of this host cannot be followed (error ${-result})` };
-    driver.#key = key;
-    drivers.set(key, driver);
+    driver.#path = path;
+    drivers.set(path, driver);
     return { driver, reason: null };
+  }
+
+  /** One load more; a method, for the class of `this` may be another copy's. */
+  retain(): void {
+    this.#loads++;
   }
 
   /**
@@ -104,7 +113,7 @@ export class ProxyDriver {
    */
   unload(): void {
     if (this.#loads === 0 || --this.#loads > 0) return;
-    if (this.#key !== null) drivers.delete(this.#key);
+    if (this.#path !== null) drivers.delete(this.#path);
     this.#list.close();
     this.secured.close();
     for (const pin of [...this.#pins.keys()]) this.unpinMemory(pin);

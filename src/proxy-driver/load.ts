@@ -8,8 +8,8 @@ export type LoadedAddon =
   | { readonly addon: Addon; readonly reason: null }
   | { readonly addon: null; readonly reason: string };
 
-/** Two folders up from dist/proxy-driver (or src/proxy-driver): where prebuilds/ and build/ are. */
-const PACKAGE_ROOT = fileURLToPath(new URL('../..', import.meta.url));
+/** Two folders up from dist/proxy-driver and from dist/bundle: where prebuilds/ and build/ are. */
+export const PACKAGE_ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /**
  * Loads the addon: a prebuilt binary or one built at installation, whichever node-gyp-build finds. `path` names a

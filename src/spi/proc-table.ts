@@ -170,7 +170,7 @@ export function createProcTable(): WSPPROC_TABLE {
 export function missingProcs(table: WSPPROC_TABLE): (keyof WspProcs)[] {
   return PROC_SLOTS.filter((slot) => {
     const proc: unknown = table[slot];
-    return typeof proc !== 'function' || proc === notInitialised || proc === notInitialisedBool;
+    return typeof proc !== 'function' || LEFT in proc;
   });
 }
 
@@ -189,6 +189,9 @@ export interface ProviderModule {
   readonly protocolInfo: WSAPROTOCOL_INFOW;
 }
 
+/** On what `createProcTable` fills slots with: a provider may have got its table from another copy of this package. */
+const LEFT = Symbol.for('sockets-direct.notInitialised');
+
 function notInitialised(...args: unknown[]): number {
   setNotInitialised(args);
   return SOCKET_ERROR;
@@ -198,6 +201,8 @@ function notInitialisedBool(...args: unknown[]): boolean {
   setNotInitialised(args);
   return false;
 }
+
+for (const proc of [notInitialised, notInitialisedBool]) Object.defineProperty(proc, LEFT, { value: true });
 
 /** `lpErrno` is the last argument of every function. */
 function setNotInitialised(args: readonly unknown[]): void {

@@ -1,7 +1,8 @@
 // Three processes of a hand-over: the owner of a connection with its child, and the other end.
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { Proc } from './process.js';
+import { Proc, root } from './process.js';
 
 export const TOTAL = 20_000_000;
 
@@ -20,6 +21,9 @@ interface Case {
   readonly remote: Proc;
 }
 
+/** The preload in modules, not in the bundle: lib/points.mjs replaces methods of theirs. */
+const register = join(root, 'dist', 'register.js');
+
 /** The owner has accepted what the remote end connected, or the other way round. */
 export async function start(
   t: TestContext,
@@ -34,10 +38,11 @@ export async function start(
     const handing = new Proc(t, 'handing.mjs', {
       parameters: { ...owner, port: await there.port(), remotePid: there.pid },
       env,
+      register,
     });
     return { handing, remote: there };
   }
-  const handing = new Proc(t, 'handing.mjs', { parameters: owner, env });
+  const handing = new Proc(t, 'handing.mjs', { parameters: owner, env, register });
   const port = await handing.port();
   return { handing, remote: new Proc(t, 'handed.mjs', { parameters: { ...total, port }, env }) };
 }
