@@ -6,6 +6,7 @@
  * From the rig: go {target} · relay {name} · end · stop · command {…}
  */
 import process from 'node:process';
+import { startProfile, stopProfile } from './profile.mjs';
 import { scenarioOf } from './scenarios/index.mjs';
 
 const [, , scenarioName, role, adapter, parameters] = /** @type {any[]} */ (process.argv);
@@ -48,8 +49,13 @@ class Context {
 
   /** The timekeeper opens the measured window: CPU is counted from here, in both processes. */
   begin() {
-    this.#from = usageNow();
+    this.#begun();
     this.relay('begin');
+  }
+
+  #begun() {
+    if (this.params.profile !== undefined) startProfile();
+    this.#from = usageNow();
   }
 
   /** The timekeeper closes it and hands in what it measured. */
@@ -69,7 +75,9 @@ class Context {
   usage() {
     const now = usageNow();
     const from = this.#from ?? now;
-    return { ms: now.at - from.at, cpu: now.cpu - from.cpu };
+    const usage = { ms: now.at - from.at, cpu: now.cpu - from.cpu };
+    if (this.params.profile === undefined) return usage;
+    return { ...usage, profile: stopProfile(`${this.params.profile}/${scenarioName}.${adapter}.${role}.cpuprofile`) };
   }
 
   /** Ask the switch which route this socket took (nothing to ask without the switch). */
@@ -104,7 +112,7 @@ class Context {
       this.target = message.target;
       await scenario[role](this);
     } else if (message.type === 'relay') {
-      if (message.name === 'begin') this.#from = usageNow();
+      if (message.name === 'begin') this.#begun();
       await this.#handlers.get(message.name)?.();
     } else if (message.type === 'end') {
       const usage = this.usage();

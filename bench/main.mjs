@@ -3,34 +3,42 @@
  * programs in two processes each, their runs interleaved. See docs/BENCHMARKS.md.
  */
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { installPackages } from '../scripts/package-folder.mjs';
 import { ADAPTERS, unavailable } from './adapters.mjs';
 import { machine, machineLine } from './machine.mjs';
 import { notes, rowOfRecords, textTable } from './result.mjs';
+import { perOperation, profileTable } from './profile.mjs';
 import { runPair } from './rig.mjs';
 import { REPORT_FOLDER, writeReport } from './report.mjs';
-import { SCENARIOS, SERIES } from './scenarios/index.mjs';
+import { PROTOCOLS, SCENARIOS, SERIES } from './scenarios/index.mjs';
 
 const FLOORS = fileURLToPath(new URL('./floors.mjs', import.meta.url));
 const DEFAULT_RUNS = { full: 5, quick: 3, smoke: 1 };
+
+const namesOf = (scenarios) => scenarios.flatMap(({ rows }) => rows.map(({ name }) => name));
 
 const USAGE = `Usage: npm run bench -- [options]
 
   --quick             fewer and shorter runs, all scenarios in under four minutes
   --smoke             one tiny run of everything: does the bench itself work? (no meaningful figures)
   --runs N            runs per adapter (default: 5, with --quick 3)
+  --protocols         what people have over a socket, in place of the scenarios: HTTP, TLS, WebSocket, pg, gRPC
   --only NAME,NAME    only these scenarios
   --adapters A,B      of tcp, unix, san (default: all)
   --json FILE         write the result to FILE
   --report            measure the series of the charts as well (sizes, connections), and write result, tables and
                       charts into docs/bench/
+  --profile FOLDER    write CPU profiles of what is measured to FOLDER, and say whose time it is: the switch's, Node's … (what
+                      it costs is in the figures then)
   --histograms        keep every histogram's buckets in the file
   --help
 
-Scenarios: ${SCENARIOS.flatMap((scenario) => scenario.rows.map((row) => row.name)).join(', ')}
+Scenarios: ${namesOf(SCENARIOS).join(', ')}
+With --protocols: ${namesOf(PROTOCOLS).join(', ')}
 `;
 
 class UsageError extends Error {}
@@ -43,10 +51,12 @@ function options() {
         quick: { type: 'boolean', default: false },
         smoke: { type: 'boolean', default: false },
         runs: { type: 'string' },
+        protocols: { type: 'boolean', default: false },
         only: { type: 'string' },
         adapters: { type: 'string', default: 'tcp,unix,san' },
         json: { type: 'string' },
         report: { type: 'boolean', default: false },
+        profile: { type: 'string' },
         histograms: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },
@@ -59,7 +69,9 @@ function options() {
   if (runs !== null && !(Number.isInteger(runs) && runs >= 1 && runs <= 100)) {
     throw new UsageError(`--runs must be 1…100, not '${values.runs}'`);
   }
-  const names = SCENARIOS.flatMap((scenario) => scenario.rows.map((row) => row.name));
+  if (values.protocols && values.report) throw new UsageError('--report is of the scenarios, not of --protocols');
+  const scenarios = values.protocols ? PROTOCOLS : SCENARIOS;
+  const names = namesOf(scenarios);
   const only = values.only === undefined ? names : values.only.split(',');
   for (const name of only) if (!names.includes(name)) throw new UsageError(`no scenario '${name}'`);
   const adapters = values.adapters.split(',');
@@ -67,10 +79,12 @@ function options() {
   return {
     size,
     runs,
+    scenarios,
     only,
     adapters,
     json: values.json,
     report: values.report,
+    profile: values.profile,
     histograms: values.histograms,
     help: values.help,
   };
@@ -89,13 +103,23 @@ function cpuPerOp(scenario, { result, usage }) {
   return { ...both, total: Number((both.server + both.client).toPrecision(4)) };
 }
 
+/** Whose time it was, microseconds per operation, by process. */
+function profileOf(scenario, { result, usage }) {
+  if (scenario.operationsPerMs === undefined || !usage.server.profile || !usage.client.profile) return undefined;
+  const side = ({ ms, profile }) => perOperation(profile, ms * scenario.operationsPerMs(result));
+  return { server: side(usage.server), client: side(usage.client) };
+}
+
 async function oneRun(scenario, name, params) {
   const outcome = await runPair(scenario, ADAPTERS[name], params);
   const record = outcome.result;
   const cpu = cpuPerOp(scenario, outcome);
   if (cpu !== undefined) record.cpuPerOp = cpu;
+  const profile = profileOf(scenario, outcome);
+  if (profile !== undefined) record.profile = profile;
   scenario.finish?.(record, outcome);
-  for (const [variant, other] of Object.entries(scenario.variants?.[name] ?? {})) {
+  const variants = params.profile === undefined ? (scenario.variants?.[name] ?? {}) : {};
+  for (const [variant, other] of Object.entries(variants)) {
     const { result } = await runPair(scenario, ADAPTERS[name], { ...params, ...other });
     record[variant] = Number(scenario.rows[0].value(result).toPrecision(5));
   }
@@ -146,12 +170,14 @@ async function main() {
     const reason = unavailable(name);
     if (reason !== null) throw new UsageError(`adapter '${name}' cannot run: ${reason}`);
   }
+  if (chosen.scenarios === PROTOCOLS) installPackages(true);
   const block = machine({
     parameters: chosen.size,
     runs: chosen.runs ?? DEFAULT_RUNS[chosen.size],
     adapters: chosen.adapters,
   });
   const started = performance.now();
+  if (chosen.profile !== undefined) mkdirSync(chosen.profile, { recursive: true });
   const floorMs = chosen.size === 'full' ? '1000' : chosen.size === 'quick' ? '400' : '50';
   const floors = JSON.parse(execFileSync(process.execPath, [FLOORS, floorMs], { encoding: 'utf8' }));
   const failures = [];
@@ -165,7 +191,7 @@ async function main() {
     const since = performance.now();
     process.stderr.write(`${scenario.id} `);
     const size = scenario.params[chosen.size];
-    const params = { ...(scenario.prepare?.(size) ?? size), histograms: chosen.histograms };
+    const params = { ...(scenario.prepare?.(size) ?? size), histograms: chosen.histograms, profile: chosen.profile };
     const records = await measure(scenario, names, runs, params, failures);
     process.stderr.write(` ${((performance.now() - since) / 1000).toFixed(1)} s\n`);
     const rows = scenario.rows.map((row) => rowOfRecords(scenario, row, records));
@@ -173,7 +199,7 @@ async function main() {
     return rows;
   };
   const rows = [];
-  for (const scenario of SCENARIOS) {
+  for (const scenario of chosen.scenarios) {
     if (!scenario.rows.some(({ name }) => chosen.only.includes(name))) continue;
     rows.push(...(await rowsOf(scenario)).filter(({ name }) => chosen.only.includes(name)));
   }
@@ -191,6 +217,7 @@ async function main() {
     textTable(rows),
     '',
     ...notes(rows, floors),
+    ...(chosen.profile === undefined ? [] : ['', profileTable(rows), '']),
     `${((performance.now() - started) / 1000).toFixed(0)} s in all; load average before: ${block.loadAverage}`,
     ...(block.loadAverage > block.cores / 2 ? ['The machine was busy with something else: believe none of this.'] : []),
     ...failures.map(({ scenario, adapter }) => `FAILED: ${scenario} over ${adapter}, see above`),

@@ -5,15 +5,14 @@
 // The packages are installed from test/packages/package-lock.json into that folder, when that has not been done. What only
 // heavy tests need is under devDependencies there, and left out until one of them is to run.
 import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { installPackages, PACKAGE_FOLDER } from './package-folder.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const folder = `${root}test/packages/`;
 /** What hangs must not hang the run. In milliseconds; before Node 24 the runner's limit is one for the whole file. */
 const TIMEOUT = 900_000;
 const HEAVY = '.heavy.test.mjs';
@@ -29,7 +28,7 @@ const { values } = parseArgs({
 /** @returns {string[]} names of files */
 function findTests() {
   const names = values.only.split(',').filter((name) => name !== '');
-  const found = readdirSync(folder)
+  const found = readdirSync(PACKAGE_FOLDER)
     .sort()
     .filter((file) => file.endsWith('.test.mjs'));
   const unknown = names.filter((name) => !found.some((file) => file.split('.')[0] === name));
@@ -41,32 +40,22 @@ function findTests() {
   return values.all ? found : found.filter((file) => !file.endsWith(HEAVY));
 }
 
-/** @param {boolean} heavy */
-function install(heavy) {
-  const stamp = `${folder}node_modules/.installed`;
-  const lock = createHash('sha256')
-    .update(readFileSync(`${folder}package-lock.json`))
-    .digest('hex');
-  const present = existsSync(stamp) ? readFileSync(stamp, 'utf8') : '';
-  if (present === `${lock} all` || (!heavy && present === `${lock} light`)) return;
-  console.log(`== installing the packages${heavy ? '' : ' (without those of heavy tests)'}`);
-  const command = ['ci', '--no-audit', '--no-fund', '--loglevel=error', ...(heavy ? [] : ['--omit=dev'])];
-  const { status } = spawnSync('npm', command, { cwd: folder, stdio: 'inherit' });
-  if (status !== 0) throw new Error('npm could not install test/packages');
-  writeFileSync(stamp, `${lock} ${heavy ? 'all' : 'light'}`);
-}
-
 const files = findTests();
 if (!existsSync(`${root}out/test/support/program.js`)) {
   console.error('not compiled: npm run build:test');
   process.exit(1);
 }
-install(files.some((file) => file.endsWith(HEAVY)));
+installPackages(files.some((file) => file.endsWith(HEAVY)));
 const started = performance.now();
 const reporting = ['--test-reporter=spec', `--test-timeout=${TIMEOUT}`];
 const { status } = spawnSync(
   process.execPath,
-  ['--test', ...reporting, `--test-concurrency=${availableParallelism()}`, ...files.map((file) => folder + file)],
+  [
+    '--test',
+    ...reporting,
+    `--test-concurrency=${availableParallelism()}`,
+    ...files.map((file) => PACKAGE_FOLDER + file),
+  ],
   { cwd: root, stdio: 'inherit', env: { ...process.env, NODE_OPTIONS: '', SD_TEST_NODE: values.node } },
 );
 const seconds = ((performance.now() - started) / 1000).toFixed(1);

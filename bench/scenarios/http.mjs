@@ -1,43 +1,38 @@
 /**
- * HTTP/1.1 keep-alive requests against an unmodified `node:http` server. The client is the load generator, the same for
- * every adapter: plain `net` sockets that write a ready-made request and count the bytes of the answer, so that the
+ * HTTP/1.1 keep-alive requests against an unmodified `node:http` or `node:https` server. The client is the load generator, the same for
+ * every adapter: plain `net` or `tls` sockets that write a ready-made request and count the bytes of the answer, so that the
  * figure is about the server and the transport and not about an HTTP client's object churn.
  */
-import nodeHttp from 'node:http';
-import net from 'node:net';
 import { listen } from './common.mjs';
-import { Trips } from './trips.mjs';
+import { PLAIN, TLS } from './layers.mjs';
+import { REQUESTS, Trips } from './trips.mjs';
 
 const BODY = 'hello, world\n';
 const REQUEST = Buffer.from('GET / HTTP/1.1\r\nHost: bench\r\nUser-Agent: bench\r\n\r\n');
 
 /** @returns {import('./index.mjs').Scenario} */
-export function http(connections) {
+export function http(connections, layer = PLAIN) {
+  const protocol = layer === TLS ? 'https' : 'http';
   return {
-    id: `http-${connections}`,
+    id: `${protocol}-${connections}`,
     rows: [
       {
-        name: `http-${connections}`,
-        title: `HTTP keep-alive, ${connections} connection${connections === 1 ? '' : 's'}`,
+        name: `${protocol}-${connections}`,
+        title: `${protocol.toUpperCase()} keep-alive, ${connections} connection${connections === 1 ? '' : 's'}`,
         unit: 'requests/s',
         better: 'higher',
         value: (run) => run.perSecond,
       },
     ],
-    timekeeper: 'client',
-    params: {
-      full: { warmMs: 1000, ms: 2500 },
-      quick: { warmMs: 500, ms: 900 },
-      smoke: { warmMs: 40, ms: 80 },
-    },
-    operationsPerMs: (result) => result.perSecond / 1000,
+    ...REQUESTS,
 
-    server(context) {
-      const server = nodeHttp.createServer((_request, response) => {
+    async server(context) {
+      const identity = await layer.identity();
+      const server = layer.createHttpServer(identity, (_request, response) => {
         response.setHeader('Content-Type', 'text/plain');
         response.end(BODY);
       });
-      listen(context, server);
+      listen(context, server, identity);
     },
 
     client(context) {
@@ -45,7 +40,7 @@ export function http(connections) {
       const trips = new Trips(context, { sockets: () => sockets });
 
       for (let n = 0; n < connections; n++) {
-        const socket = net.connect(context.target);
+        const socket = layer.connect(context.target);
         sockets.push(socket);
         socket.setNoDelay(true);
         let sent = 0;
@@ -55,7 +50,7 @@ export function http(connections) {
           sent = performance.now();
           socket.write(REQUEST);
         };
-        socket.on('connect', request);
+        socket.on(layer.connected, request);
         socket.on('data', (chunk) => {
           // Every answer is as long as the first one: the same headers, a date of constant width, the same body.
           if (received === 0) {

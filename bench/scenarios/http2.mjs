@@ -2,7 +2,7 @@
 import nodeHttp2 from 'node:http2';
 import net from 'node:net';
 import { listen } from './common.mjs';
-import { Trips } from './trips.mjs';
+import { REQUESTS, Trips } from './trips.mjs';
 
 const BODY = 'hello, world\n';
 
@@ -20,13 +20,7 @@ export function http2(streams) {
         value: (run) => run.perSecond,
       },
     ],
-    timekeeper: 'client',
-    params: {
-      full: { warmMs: 1000, ms: 2500 },
-      quick: { warmMs: 500, ms: 900 },
-      smoke: { warmMs: 40, ms: 80 },
-    },
-    operationsPerMs: (result) => result.perSecond / 1000,
+    ...REQUESTS,
 
     server(context) {
       const server = nodeHttp2.createServer();

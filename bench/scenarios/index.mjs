@@ -32,12 +32,17 @@ import { beside } from './beside.mjs';
 import { connect } from './connect.mjs';
 import { crowd } from './crowd.mjs';
 import { fallbackConnect } from './fallback-connect.mjs';
+import { fastify } from './fastify.mjs';
+import { grpc } from './grpc.mjs';
 import { http } from './http.mjs';
 import { http2 } from './http2.mjs';
 import { idle } from './idle.mjs';
+import { TLS } from './layers.mjs';
 import { pingpong } from './pingpong.mjs';
+import { pgOne, pgRows } from './postgres.mjs';
 import { stream } from './stream.mjs';
 import { wake } from './wake.mjs';
+import { wsEcho, wsStream } from './websocket.mjs';
 
 /** What `npm run bench` measures. @type {readonly Scenario[]} */
 export const SCENARIOS = [
@@ -54,6 +59,25 @@ export const SCENARIOS = [
   fallbackConnect,
   wake,
   idle,
+];
+
+/** What `npm run bench:protocols` measures: what people have over a socket. @type {readonly Scenario[]} */
+export const PROTOCOLS = [
+  http(1),
+  http(64),
+  http(512),
+  http2(16),
+  pingpong(64, TLS),
+  stream(65_536, TLS),
+  http(64, TLS),
+  wsEcho(),
+  wsStream(),
+  fastify(1),
+  fastify(64),
+  pgOne(),
+  pgRows(),
+  grpc(1),
+  grpc(16),
 ];
 
 /**
@@ -75,7 +99,7 @@ export const SERIES = [
   { id: 'http', points: over([1, 8, 64, 512], http) },
 ];
 
-const EVERY = [...SCENARIOS, ...SERIES.flatMap(({ points }) => points.map(({ scenario }) => scenario))];
+const EVERY = [...SCENARIOS, ...PROTOCOLS, ...SERIES.flatMap(({ points }) => points.map(({ scenario }) => scenario))];
 
 /** @returns {Scenario} */
 export function scenarioOf(id) {

@@ -6,6 +6,7 @@ import { ignoreReset } from './common.mjs';
 
 /** Connections that are being made at once. */
 const CONCURRENCY = 64;
+const RETRY_MS = 5;
 /** Descriptors that a process needs beside its connections. */
 const SPARE_DESCRIPTORS = 500;
 
@@ -36,14 +37,21 @@ export function openMany(context, connections) {
     const next = () => {
       if (started === connections) return;
       started++;
+      open();
+    };
+    const open = () => {
       const socket = net.connect(context.target);
-      sockets.push(socket);
       socket.on('connect', () => {
+        sockets.push(socket);
         if (++established === connections) resolve(sockets);
         else next();
       });
       socket.resume();
-      socket.on('error', ignoreReset);
+      socket.on('error', (/** @type {NodeJS.ErrnoException} */ error) => {
+        // Where TCP would have us wait, a Unix socket whose queue is full refuses.
+        if (error.code === 'EAGAIN' && error.syscall === 'connect') setTimeout(open, RETRY_MS);
+        else ignoreReset(error);
+      });
     };
     for (let n = 0; n < CONCURRENCY; n++) next();
   });

@@ -1,19 +1,20 @@
 /** One message there and back, one at a time, both processes busy with nothing else. */
-import net from 'node:net';
 import { echoServer } from './common.mjs';
+import { PLAIN } from './layers.mjs';
 import { Trips } from './trips.mjs';
 
 /** @returns {import('./index.mjs').Scenario} */
-export function pingpong(size) {
+export function pingpong(size, layer = PLAIN) {
+  const name = `${layer.prefix}pingpong-${size}`;
   const row = (tail, quantile) => ({
-    name: `pingpong-${size}${tail}`,
-    title: `${size} B ping-pong, round trip ${quantile}`,
+    name: `${name}${tail}`,
+    title: `${size} B ping-pong${layer.title}, round trip ${quantile}`,
     unit: 'µs',
     better: /** @type {const} */ ('lower'),
     value: (/** @type {any} */ run) => run.latency[quantile],
   });
   return {
-    id: `pingpong-${size}`,
+    id: name,
     rows: [row('', 'p50'), row('-p999', 'p99.9')],
     timekeeper: 'client',
     params: {
@@ -22,17 +23,17 @@ export function pingpong(size) {
       smoke: { warmMs: 20, ms: 80 },
     },
     operationsPerMs: (result) => result.perSecond / 1000,
-    server: echoServer,
+    server: (context) => echoServer(context, layer),
 
     client(context) {
       const message = Buffer.alloc(size, 0x61);
-      const socket = net.connect(context.target);
+      const socket = layer.connect(context.target);
       socket.setNoDelay(true);
       let received = 0;
       let sent = 0;
       const trips = new Trips(context, { sockets: () => [socket] });
 
-      socket.on('connect', () => {
+      socket.on(layer.connected, () => {
         sent = performance.now();
         socket.write(message);
       });

@@ -2,6 +2,17 @@
 import { Histogram } from '../histogram.mjs';
 import { latency } from './common.mjs';
 
+/** What scenarios of requests have in common: the client keeps the time, and an operation is a request with its answer. */
+export const REQUESTS = {
+  timekeeper: /** @type {const} */ ('client'),
+  params: {
+    full: { warmMs: 1000, ms: 2500 },
+    quick: { warmMs: 500, ms: 900 },
+    smoke: { warmMs: 40, ms: 80 },
+  },
+  operationsPerMs: (/** @type {any} */ result) => result.perSecond / 1000,
+};
+
 export class Trips {
   /** When the last one was over, milliseconds. */
   now = 0;
