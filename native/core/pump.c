@@ -158,15 +158,12 @@ void sd_pump_wake(sd_pump *pump) {
 
 /* One call of the program's drain. false: no progress, or the link is gone. */
 static bool drain_once(sd_pump *pump, sd_pump_link *link) {
-  uint32_t head = link->state[SD_STATE_RX_HEAD], wanted = link->state[SD_STATE_TX_WANTED];
-  bool space = link->state[SD_STATE_TX_WAITING] != 0 && sd_ring_has_space(link->tx, wanted);
+  uint32_t head = link->state[SD_STATE_RX_HEAD], sent = link->state[SD_STATE_TX_SENT];
   link->space_due = false;
   pump->stats.drains++;
   pump->on_event(link->owner, SD_PUMP_DRAIN);
   if (!link->attached) return false;
-  bool consumed = link->state[SD_STATE_RX_HEAD] != head;
-  bool sent = space && (link->state[SD_STATE_TX_WAITING] == 0 || link->state[SD_STATE_TX_WANTED] != wanted);
-  if (consumed || sent) {
+  if (link->state[SD_STATE_RX_HEAD] != head || link->state[SD_STATE_TX_SENT] != sent) {
     link->stall = 0;
     return true;
   }

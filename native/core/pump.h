@@ -41,7 +41,7 @@
 #define SD_PUMP_LULL_NS 500000u     /* nothing to do for so long: the peers sleep as well, and looking finds no answer in time */
 
 /* The private words that the consumer's side keeps for a link; TypeScript writes them, the pump reads. */
-enum { SD_STATE_RX_HEAD = 0, SD_STATE_TX_WAITING = 1, SD_STATE_TX_WANTED = 2, SD_STATE_WORDS = 16 };
+enum { SD_STATE_RX_HEAD = 0, SD_STATE_TX_WAITING = 1, SD_STATE_TX_WANTED = 2, SD_STATE_TX_SENT = 3, SD_STATE_WORDS = 16 };
 
 typedef struct sd_pump_link {
   sd_direction *rx;

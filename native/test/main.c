@@ -20,7 +20,8 @@ int main(int argc, char **argv) {
   } tests[] = {{"layout", test_layout, false},   {"spin", test_spin, false},       {"memory", test_memory, false},
                {"control", test_control, false}, {"netlink", test_netlink, false}, {"addresses", test_addresses, false},
                {"diag", test_diag, false},       {"socket", test_socket, false},   {"pump", test_pump, false},
-               {"polled", test_polled, false},   {"sleep", test_sleep, true},       {"access", test_access, false},
+               {"polled", test_polled, false},   {"space", test_space, false},
+               {"sleep", test_sleep, true},      {"access", test_access, false},
                {"access race", test_access_race, true}, {"pin", test_pin, false},
                {"secure", test_secure, false},   {"secure under load", test_secure_threads, true}};
   bool only_threads = argc > 1 && strcmp(argv[1], "threads") == 0;

@@ -42,10 +42,6 @@ static void on_event(void *owner, sd_pump_event event) {
   }
   self->state[SD_STATE_RX_HEAD] = sd_ring_tail(&self->rx);
   sd_ring_consume(&self->rx, self->state[SD_STATE_RX_HEAD]);
-  if (self->state[SD_STATE_TX_WAITING]) {
-    self->state[SD_STATE_TX_WANTED] = atomic_load(&self->tx.head) + 16;
-    self->state[SD_STATE_TX_WAITING] = 0;
-  }
   if (self->manner == ANSWER) arrive(self->other);
   if (self->manner == REMOVE_SELF) sd_pump_remove(self->pump, &self->link);
   if (self->manner == REMOVE_OTHER) sd_pump_remove(self->pump, &self->other->link);
@@ -328,48 +324,6 @@ static void a_bell_serves_what_is_there(void) {
   }
 }
 
-static void space_is_work_too(void) {
-  sd_pump pump;
-  end ends[1];
-  setup(&pump, ends, 1, 0);
-  turns_until_asleep(&pump, 10);
-  ends[0].state[SD_STATE_TX_WAITING] = 1;
-  ends[0].state[SD_STATE_TX_WANTED] = 64;
-  sd_ring_set_waiting(&ends[0].tx, 64);
-  sd_ring_consume(&ends[0].tx, 48);
-  CHECK(!sd_ring_take_space_doorbell(&ends[0].tx, &ends[0].rx)); /* not as much as is wanted */
-  sd_ring_consume(&ends[0].tx, 64);
-  CHECK(sd_ring_take_space_doorbell(&ends[0].tx, &ends[0].rx));
-  CHECK(!sd_ring_take_space_doorbell(&ends[0].tx, &ends[0].rx));
-  sd_pump_bell(&pump, &ends[0].link);
-  CHECK_EQUAL(ends[0].drains, 1);
-  CHECK_EQUAL(ends[0].state[SD_STATE_TX_WANTED], 80);
-  turns_until_asleep(&pump, 10);
-  ends[0].manner = IGNORE; /* the peer's head moves, the program does not care: bounded as well */
-  ends[0].state[SD_STATE_TX_WAITING] = 1;
-  sd_ring_consume(&ends[0].tx, 128);
-  sd_pump_bell(&pump, &ends[0].link);
-  CHECK(turns_until_asleep(&pump, 1000) <= (int)SD_PUMP_STALL_MAX + 1);
-  CHECK_EQUAL(ends[0].stalled, 1);
-  sd_pump_free(&pump);
-}
-
-/* A wait announced while awake may have been taken for an earlier one (native/model/sleep.pml, NO_REASSERT). */
-static void who_waits_says_so_again_when_falling_asleep(void) {
-  sd_pump pump;
-  end ends[1];
-  setup(&pump, ends, 1, 0);
-  ends[0].state[SD_STATE_TX_WAITING] = 1;
-  ends[0].state[SD_STATE_TX_WANTED] = 64;
-  sd_ring_set_waiting(&ends[0].tx, 0);
-  CHECK(!sd_ring_take_space_doorbell(&ends[0].tx, &ends[0].rx)); /* taken, but we are awake: no ring */
-  turns_until_asleep(&pump, 10);
-  CHECK(!pump.awake);
-  sd_ring_consume(&ends[0].tx, 64);
-  CHECK(sd_ring_take_space_doorbell(&ends[0].tx, &ends[0].rx));
-  sd_pump_free(&pump);
-}
-
 static void the_end_comes_after_the_data(void) {
   sd_pump pump;
   end ends[2];
@@ -487,8 +441,6 @@ void test_pump(void) {
   an_answer_is_for_the_next_turn();
   what_comes_in_mid_turn_waits();
   a_bell_serves_what_is_there();
-  space_is_work_too();
-  who_waits_says_so_again_when_falling_asleep();
   the_end_comes_after_the_data();
   links_may_go_while_draining();
   anything();

@@ -45,6 +45,7 @@ void test_diag(void);
 void test_socket(void);
 void test_pump(void);
 void test_polled(void);
+void test_space(void);
 void test_sleep(void);
 void test_access(void);
 void test_access_race(void);

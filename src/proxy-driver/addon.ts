@@ -13,8 +13,10 @@ export const LINK_STATE = {
   RX_HEAD: 0,
   /** 1 while something waits for space to send. */
   TX_WAITING: 1,
-  /** The peer's head as last seen. There is work while it waits and the shared head differs. */
-  TX_HEAD_SEEN: 2,
+  /** To where the shared head is to come. There is work while something waits and it has. */
+  TX_WANTED: 2,
+  /** Counts, mod 2^32, what waited and is in the ring: that a drain which consumed nothing did something nevertheless. */
+  TX_SENT: 3,
 } as const;
 
 /** Word of the block that {@link LoopAddon.isolate} returns; C writes it. 0: call `wake()` after sending. */

@@ -11,7 +11,7 @@ import {
   type WSABUF,
   type WSAOVERLAPPED,
 } from '../../spi/index.js';
-import type { Addon } from '../../proxy-driver/index.js';
+import { type Addon, LINK_STATE } from '../../proxy-driver/index.js';
 import { AccessTable, whenUnwritten } from './access.js';
 import { encodePacket, PACKET_SPILL } from './control-packets.js';
 import { type LinkLayout, RECORD_CLOSE, RECORD_MESSAGE } from './layout.js';
@@ -22,6 +22,8 @@ import { BROKEN, RingWriter } from './ring-writer.js';
 import type { ShmSocket } from './socket-record.js';
 import { SpillReader, SpillWriter } from './spill.js';
 import { isTooMany, type QueuedRecord } from './transmit-queue.js';
+
+const { TX_WAITING, TX_WANTED, TX_SENT } = LINK_STATE;
 
 /** As it is at load: a program’s fake timers, put in place later, must not stop a connection. */
 const { setImmediate } = globalThis;
@@ -197,8 +199,8 @@ export class Link {
   /** Waits for room; true: some has come between the look that found none and the word that we wait. SYNC POINT: waiting */
   #wait(): boolean {
     const wanted = this.#writer.wait();
-    this.#state[2] = wanted;
-    this.#state[1] = 1;
+    this.#state[TX_WANTED] = wanted;
+    this.#state[TX_WAITING] = 1;
     return this.#writer.look() && ((this.#writer.head - wanted) | 0) >= 0;
   }
 
@@ -227,14 +229,13 @@ export class Link {
         return false;
       }
       this.#queue.shift();
+      this.#state[TX_SENT]++;
       if (overlapped === null || socket === null) continue;
-      if (this.#queue.length === 0) this.#state[1] = 0;
-      // Less than before, so still something to do; and changed, so that the event loop sees that something was done.
-      else this.#state[2] = (this.#state[2] - 1) | 0;
+      if (this.#queue.length === 0) this.#state[TX_WAITING] = 0;
       this.#host.onSent(socket, overlapped, 0, transferred);
       return true;
     }
-    this.#state[1] = 0;
+    this.#state[TX_WAITING] = 0;
     return false;
   }
 
@@ -243,7 +244,7 @@ export class Link {
     const mine = this.#queue.filter((record) => record.socket === socket);
     if (mine.length === 0) return;
     this.#queue = this.#queue.filter((record) => record.socket !== socket);
-    if (this.#queue.length === 0) this.#state[1] = 0; // nobody waits for room any more
+    if (this.#queue.length === 0) this.#state[TX_WAITING] = 0; // nobody waits for room any more
     for (const { overlapped } of mine) {
       if (overlapped !== null) this.#host.onSent(socket, overlapped, WSA_OPERATION_ABORTED, 0);
     }
@@ -262,7 +263,7 @@ export class Link {
   drain(): void {
     if (!this.open || this.gone) return;
     this.unanswered = false;
-    if (this.#state[1] !== 0 && this.#flush()) return;
+    if (this.#state[TX_WAITING] !== 0 && this.#flush()) return;
     this.#run(this.#reader);
   }
 

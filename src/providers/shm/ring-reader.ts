@@ -2,6 +2,7 @@
  * The consuming end of a ring. Everything is copied from shared memory once, checked, then used: the peer may change
  * any word at any time (D5), and the worst it gains is that its link ends.
  */
+import { LINK_STATE } from '../../proxy-driver/index.js';
 import {
   CONTROL_HEAD,
   CONTROL_OFFSET,
@@ -15,6 +16,8 @@ import {
   RECORD_PAD,
 } from './layout.js';
 import { RECORD_BROKEN, RECORD_FOUND, RECORD_NONE, type RecordSource } from './record-source.js';
+
+const { RX_HEAD } = LINK_STATE;
 
 /** A search for a connection's messages looks at so many records at most, for it is made whenever one is closed. */
 const RECORDS_SEARCHED_MAX = 1024;
@@ -114,8 +117,8 @@ export class RingReader implements RecordSource {
   }
 
   release(): void {
-    if (this.#state[0] === this.#head) return;
-    this.#state[0] = this.#head;
+    if (this.#state[RX_HEAD] === this.#head) return;
+    this.#state[RX_HEAD] = this.#head;
     Atomics.store(this.#words, this.#headIndex, this.#head);
   }
 
