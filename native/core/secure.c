@@ -10,13 +10,19 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "secure_kernel.h"
 
 #define MESSAGES_PER_READ 16
-/* Each try yields: some milliseconds on an idle machine, after which whoever asks does without the cache. */
-#define SETTLE_TRIES 4096
+/*
+ * How long the helper is waited for: some milliseconds, after which whoever asks does without the cache. It answers within
+ * microseconds as a rule. If not, it may wait for this very core, and a yield need not give it away: only sleep does.
+ */
+#define SETTLE_YIELDS 64
+#define SETTLE_TRIES 128
+#define SETTLE_NAP_NS 50000
 #ifndef PTHREAD_STACK_MIN
 #define PTHREAD_STACK_MIN 16384
 #endif
@@ -212,13 +218,18 @@ static void retire(sd_secure *secure, sd_secure_slot *slot) {
   unregister_rest(secure, start, end);
 }
 
+static void let_helper_run(int tries) {
+  if (tries < SETTLE_YIELDS) sched_yield();
+  else nanosleep(&(struct timespec){.tv_nsec = SETTLE_NAP_NS}, NULL);
+}
+
 /* Everything that any thread did to a mapping before this is in the generations after it: 0, or -EAGAIN. */
 static int settle(sd_secure *secure) {
   if (secure->pid != getpid()) return -ECHILD;
   for (int i = 0; i < SETTLE_TRIES; i++) {
     int error = sd_secure_kernel_ask(secure->fd, (uintptr_t)secure->probe, secure->page);
     if (error == -EAGAIN) {
-      sched_yield(); /* a notice that nobody has read yet */
+      let_helper_run(i); /* a notice that nobody has read yet */
       continue;
     }
     if (error != 0) return error;
@@ -227,7 +238,7 @@ static int settle(sd_secure *secure) {
     if ((seen & 1) == 0) return 0;
     for (; i < SETTLE_TRIES; i++) {
       if (atomic_load_explicit(&secure->handling, memory_order_acquire) != seen) return 0;
-      sched_yield();
+      let_helper_run(i);
     }
   }
   return -EAGAIN;
@@ -256,10 +267,10 @@ static int add(sd_secure *secure, uintptr_t start, uintptr_t end, const void *ow
 }
 
 int sd_secure_add(sd_secure *secure, const void *address, size_t bytes, const void *owner, uint32_t *generation) {
+  if (bytes == 0 || owner == NULL || address == NULL) return -EINVAL;
+  if (bytes > UINTPTR_MAX - (uintptr_t)address - secure->page) return -EINVAL;
   uintptr_t start = (uintptr_t)address & ~(uintptr_t)(secure->page - 1);
-  uintptr_t end = (uintptr_t)address + bytes + secure->page - 1;
-  if (bytes == 0 || owner == NULL || address == NULL || end < (uintptr_t)address + bytes) return -EINVAL;
-  end &= ~(uintptr_t)(secure->page - 1);
+  uintptr_t end = ((uintptr_t)address + bytes + secure->page - 1) & ~(uintptr_t)(secure->page - 1);
   pthread_mutex_lock(&secure->changes);
   int result = add(secure, start, end, owner, generation);
   pthread_mutex_unlock(&secure->changes);
