@@ -21,7 +21,8 @@
  *
  * A peer may write anything into the shared words at any time. The pump only compares them with private numbers, so
  * the worst it can be told is that there is work when there is none: then `drain` makes no progress, and after
- * SD_PUMP_STALL_MAX such calls, at most one per turn, the link is reported as failed.
+ * SD_PUMP_STALL_MAX such calls, at most one per turn, the link is reported as failed. Progress is what the program's side says
+ * of itself, consumed (SD_STATE_RX_HEAD) or sent (SD_STATE_TX_SENT), whatever it was called for.
  */
 #ifndef SD_PUMP_H
 #define SD_PUMP_H
