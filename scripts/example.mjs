@@ -35,6 +35,8 @@ try {
     recursive: true,
     filter: (path) => !/\/(dist|node_modules)$/.test(path),
   });
+  // They are symbolic links below; npm would ask the registry for their versions even if told to omit them.
+  step('without what is only for development', 'npm', ['pkg', 'delete', 'devDependencies'], place);
   const tarballs = readdirSync(work).filter((name) => name.endsWith('.tgz'));
   const paths = tarballs.map((name) => join('..', name));
   const quiet = ['--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--omit=dev'];
