@@ -264,8 +264,14 @@ static void note_found(sd_pump *pump, uint64_t now) {
   sd_spin_paid(&pump->spin[pump->quiet], now - pump->quiet_since);
 }
 
-/* Our loop did nothing for so long: others had the core. What is found now was not found by looking. */
-static void stop_looking(sd_pump *pump) {
+/*
+ * Our loop did nothing for so long: it was off its core. Once, that may be the host's doing, which looking has nothing to do
+ * with; but one time after the other another thread wants the core. What is found now was not found by looking.
+ */
+static void note_gap(sd_pump *pump, uint64_t ns) {
+  if (ns <= SD_PUMP_LOST_CORE_NS) pump->lost = 0;
+  else pump->lost++;
+  if (pump->lost < SD_PUMP_LOST_CORE_TIMES) return;
   for (int i = 0; i < 2; i++) sd_spin_crowded(&pump->spin[i]);
   pump->window = 0;
 }
@@ -303,7 +309,7 @@ void sd_pump_turn(sd_pump *pump) {
   uint64_t started = pump->clock();
   bool inline_allowed = started - pump->last_turn < SD_PUMP_BUSY_TURN_NS;
   if (pump->vain_since == 0 || !is_undisturbed(pump)) pump->vain_since = started;
-  else if (started - pump->last_turn > SD_PUMP_LOST_CORE_NS) stop_looking(pump);
+  else note_gap(pump, started - pump->last_turn);
   unsigned budget = SD_PUMP_BUDGET;
   do {
     if (any_work(pump)) {

@@ -14,7 +14,7 @@
  * How long it looked in vain is counted (stats.polled), for the loop's metrics, which take a loop that does not block for a
  * busy one. A turn's own part is known here. What went by between two turns counts only if the owner says, by `undisturbed`,
  * that the loop had nothing else to do meanwhile. No clock is read for it that would not be read anyway.
- * Where such a gap is long, another thread had the core, and the looking ends (spin.h).
+ * Where such gaps are long, one after the other, another thread has the core, and the looking ends (spin.h).
  *
  *            bell, add, wake if looking pays        window over, flags set, fence, looked again: nothing
  *   ASLEEP ------------------------> AWAKE (own sleeping flags 0) ------------> ASLEEP (own sleeping flags 1)
@@ -38,7 +38,8 @@
 #define SD_PUMP_STALL_MAX 64u     /* calls without progress, one per turn, before a link is given up */
 #define SD_PUMP_INLINE_NS 5000u   /* looking inside one turn, so that most looks need no system call */
 #define SD_PUMP_BUSY_TURN_NS 30000u /* a turn in which others worked that long is not the time to look inline */
-#define SD_PUMP_LOST_CORE_NS 500000u /* between two turns with nothing to do: another thread had the core, for a slice of time */
+#define SD_PUMP_LOST_CORE_NS 500000u /* between two turns with nothing to do: another had the core, for a slice of time */
+#define SD_PUMP_LOST_CORE_TIMES 2u   /* so often in a row, and it is another thread */
 #define SD_PUMP_LULL_NS 500000u     /* nothing to do for so long: the peers sleep as well, and looking finds no answer in time */
 
 /* The private words that the consumer's side keeps for a link; TypeScript writes them, the pump reads. */
@@ -88,6 +89,7 @@ typedef struct sd_pump {
   uint64_t quiet_since;  /* when the rings were last seen empty, or the program last woke us to send */
   uint64_t last_turn;    /* when the last turn ended */
   uint64_t vain_since;   /* awake, and nothing done from then on; 0: not so */
+  uint32_t lost;         /* how many such gaps in a row were as long as SD_PUMP_LOST_CORE_NS */
   bool awake;            /* own sleeping flags are 0, the loop must not block */
   bool looked;           /* this quiet period has begun: work that is found now was found by looking */
   bool fresh;            /* quiet_since is new: nothing has been looked for since */
