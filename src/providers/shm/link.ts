@@ -232,7 +232,7 @@ export class Link {
       this.#state[TX_SENT]++;
       if (overlapped === null || socket === null) continue;
       if (this.#queue.length === 0) this.#state[TX_WAITING] = 0;
-      // The rest waits for its turn, not for room. Where all find some, the place wanted last would be overtaken by a whole count.
+      // The rest waits for its turn, not for room. Where each finds some, 2 GiB later the head would count as before what was wanted.
       else this.#state[TX_WANTED] = this.#writer.head;
       this.#host.onSent(socket, overlapped, 0, transferred);
       return true;
