@@ -93,7 +93,7 @@ describe('internals', () => {
 });
 
 describe('the self-test', () => {
-  test('knows this Node, quickly, and leaves nothing behind', async () => {
+  test('knows this Node, and leaves nothing behind', async () => {
     const reached = internals();
     setHandleEnvironment({
       internals: reached,
@@ -104,10 +104,6 @@ describe('the self-test', () => {
     });
     completeHybridPrototype();
     assert.equal(selfTest(reached), null);
-    const start = process.hrtime.bigint();
-    assert.equal(selfTest(reached), null);
-    const milliseconds = Number(process.hrtime.bigint() - start) / 1e6;
-    assert.ok(milliseconds < 20, `${milliseconds} ms`);
     await new Promise(setImmediate);
   });
 
