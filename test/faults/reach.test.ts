@@ -13,8 +13,9 @@ import {
   WSAEOPNOTSUPP,
 } from '../../src/spi/index.js';
 import { patternOf, sumOf } from './support/pattern.js';
-import { Proc, type StartOptions, until } from './support/process.js';
+import { Proc, type StartOptions } from './support/process.js';
 import { tool } from './support/tool.js';
+import { until } from '../support/until.js';
 
 interface Reach {
   readonly read: boolean;

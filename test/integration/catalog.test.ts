@@ -9,9 +9,10 @@ import { describe, type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
 import { installProvider, removeProvider } from '../../src/catalog/edit.js';
 import { makeProtocolInfo, XP1_CONNECT_DATA } from '../../src/spi/index.js';
-import { Proc, until } from '../faults/support/process.js';
+import { Proc } from '../faults/support/process.js';
 import { cliFile, nodeBinary, root } from '../support/program.js';
 import { ss, ssText } from '../support/ss.js';
+import { until } from '../support/until.js';
 
 const modules = join(root, 'test', 'programs', 'catalog', 'providers');
 const SECOND = '0D8F31C7-4B5E-4C7A-9B5D-2A7F3E6C1B90';

@@ -245,15 +245,6 @@ export interface Holdings {
   readonly mappings: number;
 }
 
-/** Waits until a condition holds; a generous deadline, for busy machines. */
-export async function until(condition: () => boolean, what: string | (() => string), within = PATIENCE): Promise<void> {
-  const deadline = Date.now() + within;
-  while (!condition()) {
-    if (Date.now() > deadline) assert.fail(`still waiting for: ${typeof what === 'string' ? what : what()}`);
-    await delay(5);
-  }
-}
-
 /** Descriptors and mappings must be what they were. */
 export async function assertReturned(process: Proc, before: Holdings, within = SOON): Promise<void> {
   const wanted = JSON.stringify(before);

@@ -10,9 +10,10 @@
 //   send {text}                  the other end says "message {text}"
 import { createInterface } from 'node:readline';
 import { createOverlapped, isComplete, MEM_READ, MEM_WRITE, WSA_IO_PENDING } from '../../../src/spi/index.js';
-import { MiniSwitch, until } from '../../unit/shm/support/mini-switch.js';
+import { MiniSwitch } from '../../unit/shm/support/mini-switch.js';
 import { Rdma } from '../../unit/shm/support/rdma.js';
 import { patternOf, sumOf } from './pattern.js';
+import { until } from '../../support/until.js';
 
 interface Order {
   readonly port: number;

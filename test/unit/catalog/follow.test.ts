@@ -7,6 +7,7 @@ import { installProvider, removeProvider } from '../../../src/catalog/edit.js';
 import { CatalogFollower } from '../../../src/catalog/follow.js';
 import { createOverlapped, makeProtocolInfo, NULL_HANDLE } from '../../../src/spi/index.js';
 import { catalogPath, info, installation, ONE, TWO } from './support.js';
+import { until } from '../../support/until.js';
 
 const OWN = '99999999-2222-4333-8444-555555555555';
 const errno = { value: 0 };
@@ -45,14 +46,6 @@ function follow(context: TestContext, path: string): Followed {
   context.after(() => follower.stop());
   follower.start();
   return { catalog, follower, problems, notices, list: () => catalog.sanList() };
-}
-
-async function until(done: () => boolean, what: string): Promise<void> {
-  const deadline = Date.now() + 60_000;
-  while (!done()) {
-    assert.ok(Date.now() < deadline, `still waiting for: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
 }
 
 /** inotify descriptors of this process. */

@@ -17,8 +17,9 @@ import {
   WSAID_MEMORYREGISTRATIONCACHECALLBACK,
 } from '../../../src/spi/index.js';
 import { HOME, loadMapper } from '../proxy-driver/mapper.js';
-import { addonForTests, until } from '../proxy-driver/rings.js';
+import { addonForTests } from '../proxy-driver/rings.js';
 import { connected, type ConnectedPair, makeWorld, PENDING, type World } from './host.js';
+import { until } from '../../support/until.js';
 
 const addon = addonForTests();
 const PAGE = addon.pageBytes;

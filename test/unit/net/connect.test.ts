@@ -5,6 +5,7 @@ import { BlockList, connect, createServer, type NetConnectOpts, type Server, Soc
 import { after, afterEach, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { WSAECONNREFUSED } from '../../../src/spi/index.js';
+import { until } from '../../support/until.js';
 import { both, close, listen, useMemorySwitch } from './support/both.js';
 
 const bench = useMemorySwitch();
@@ -16,15 +17,18 @@ before(async () => {
 });
 after(() => close(server));
 afterEach(async () => {
-  // The other end of the last connection may need a moment.
-  for (let i = 0; i < 20 && bench.san.held !== 0; i++) await delay(2);
-  assert.equal(bench.san.held, 0);
+  await until(() => bench.san.held === 0, 'the other end of the last connection');
 });
 
 function useSan(outcome: typeof bench.san.outcome): void {
   bench.san.enabled = true;
   bench.san.outcome = outcome;
   bench.san.cancelled = 0;
+}
+
+/** Until the server has its end too. */
+function bothEnds(): Promise<void> {
+  return until(() => [...bench.net.routes.live()].length === 2, 'the server’s end');
 }
 
 /** All that a connecting socket tells until it is closed. */
@@ -223,7 +227,7 @@ describe('how a connect is answered', () => {
     assert.equal(route?.local?.sin_port, socket.localPort);
     assert.equal(route?.remote?.sin_port, port);
     assert.equal(route?.peer?.pid, process.pid);
-    await delay(30);
+    await bothEnds();
     const live = [...bench.net.routes.live()];
     assert.deepEqual(live.map(({ role, carrier }) => `${role} ${carrier}`).sort(), ['accept san', 'connect san']);
     assert.equal(new Set(live.map(({ id }) => id)).size, 2);
@@ -318,7 +322,7 @@ describe('how a connect is given up (BLOCK-1, BLOCK-3)', () => {
     };
     try {
       const socket = connect(port, '127.0.0.1');
-      await delay(30);
+      await until(() => late !== undefined, 'the request');
       socket.destroy();
       let reset = 0;
       const session = { reset: () => reset++ };
@@ -337,8 +341,7 @@ describe('references', () => {
   test('a connect under way holds the loop, referenced or not', async () => {
     useSan('nothing');
     const socket = connect(port, '127.0.0.1');
-    await delay(1);
-    assert.equal(bench.san.held, 1);
+    await until(() => bench.san.held === 1, 'the connect');
     socket.unref();
     assert.equal(bench.san.held, 1);
     socket.destroy();
@@ -350,9 +353,7 @@ describe('references', () => {
     useSan('connect');
     const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
     await once(socket, 'connect');
-    await delay(30);
-    // The server's end reads as well.
-    assert.equal(bench.san.held, 2);
+    await until(() => bench.san.held === 2, 'the server’s end, which reads as well');
     socket.unref();
     assert.equal(bench.san.held, 1);
     socket.ref();
@@ -360,11 +361,8 @@ describe('references', () => {
     socket.on('data', () => undefined);
     socket.end('x');
     await once(socket, 'end');
-    await delay(30);
-    assert.equal(bench.san.held, 0);
-    await delay(30);
+    await until(() => bench.san.held === 0, 'both ends, which have read all');
     socket.destroy();
-    await delay(30);
   });
 
   test('unref before connected carries over', async () => {
@@ -372,10 +370,10 @@ describe('references', () => {
     const socket = connect(port, '127.0.0.1');
     socket.unref();
     await once(socket, 'connect');
+    await bothEnds();
     await delay(30);
     assert.equal(bench.san.held, 1, 'only the server’s end');
     socket.destroy();
-    await delay(30);
   });
 
   test('a pending write holds it even unreferenced', async () => {

@@ -7,6 +7,7 @@ import http from 'node:http';
 import { connect, createServer, type Socket } from 'node:net';
 import { describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { until } from '../../support/until.js';
 import { both, close, listen, useMemorySwitch } from './support/both.js';
 
 const bench = useMemorySwitch();
@@ -143,43 +144,69 @@ describe('async_hooks and domains', () => {
     socket.resume();
     await once(socket, 'close');
     await close(server);
-    await delay(20);
-    hook.disable();
     assert.equal(inData.size, 1);
     const [id] = inData;
     assert.equal(types.get(id), 'TCPWRAP');
-    assert.ok(destroyed.has(id), 'destroyed with the handle');
+    await until(() => destroyed.has(id ?? 0), 'destroyed with the handle');
+    hook.disable();
   });
 });
 
 describe('exceptions', () => {
-  both(bench, 'in any listener: uncaughtException, and the connection goes on', async () => {
+  /** What a client hears, and what reaches uncaughtException, where it throws in the listeners of `throwing`. */
+  async function thrownIn(
+    throwing: readonly string[],
+    talk: (socket: Socket, heard: readonly string[], served: Promise<unknown>) => Promise<void>,
+  ): Promise<{ heard: string[]; thrown: string[] }> {
     const thrown: string[] = [];
     const listeners = process.listeners('uncaughtException');
     process.removeAllListeners('uncaughtException');
     process.on('uncaughtException', (error, origin) => thrown.push(`${error.message} ${origin}`));
-    const server = createServer((socket) => socket.pipe(socket));
-    const port = await listen(server);
-    const socket = connect(port, '127.0.0.1');
-    const heard: string[] = [];
-    for (const event of ['connect', 'data', 'end', 'finish', 'close']) {
-      socket.on(event, () => {
-        heard.push(event);
-        throw new Error(`in ${event}`);
-      });
+    try {
+      const server = createServer((socket) => socket.pipe(socket));
+      const served = once(server, 'connection').then(([peer]) => once(peer as Socket, 'close'));
+      const port = await listen(server);
+      const socket = connect(port, '127.0.0.1');
+      const heard: string[] = [];
+      for (const event of ['connect', 'data', 'end', 'finish', 'close']) {
+        socket.on(event, (part: unknown) => {
+          heard.push(event === 'data' ? String(part) : event);
+          if (throwing.includes(event)) throw new Error(`in ${event}`);
+        });
+      }
+      await until(() => heard.includes('connect'), 'connect');
+      await talk(socket, heard, served);
+      // What has thrown may have kept the socket from closing itself.
+      socket.destroy();
+      await until(() => heard.includes('close'), 'close');
+      await close(server);
+      return { heard, thrown };
+    } finally {
+      process.removeAllListeners('uncaughtException');
+      for (const listener of listeners) process.on('uncaughtException', listener);
     }
-    await delay(20);
-    socket.write('one');
-    await delay(20);
-    socket.write('two');
-    await delay(20);
-    socket.end('three');
-    await delay(50);
-    socket.destroy();
-    await close(server);
-    await delay(10);
-    process.removeAllListeners('uncaughtException');
-    for (const listener of listeners) process.on('uncaughtException', listener);
+  }
+
+  // Node begins to read after 'connect', and does not where that throws.
+  both(bench, 'in the listener of connect: uncaughtException, and the connection goes on', async () => {
+    const { heard, thrown } = await thrownIn(['connect'], async (socket, _heard, served) => {
+      socket.end('one');
+      await served;
+    });
+    assert.deepEqual(heard, ['connect', 'finish', 'close']);
+    return thrown;
+  });
+
+  both(bench, 'in any later listener: uncaughtException, and the connection goes on', async () => {
+    const { heard, thrown } = await thrownIn(['data', 'end', 'finish', 'close'], async (socket, heard) => {
+      for (const text of ['one', 'two', 'three']) {
+        if (text === 'three') socket.end(text);
+        else socket.write(text);
+        await until(() => heard.includes(text), text);
+      }
+      await until(() => heard.includes('end') && heard.includes('finish'), 'end and finish');
+    });
+    assert.equal(thrown.length, 6);
     return { heard, thrown };
   });
 });

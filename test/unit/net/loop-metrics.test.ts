@@ -37,8 +37,8 @@ function assertSound({ idle, active, utilization }: EventLoopUtilization): void 
 
 /** The program has been active since its loop began, so there is something that could have been polling. */
 async function someTime(): Promise<void> {
-  const start = performance.now();
   await new Promise(setImmediate);
+  const start = performance.now();
   while (performance.now() - start < 20);
 }
 

@@ -5,7 +5,8 @@ import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { addonForTests, controlPair, freshName, linkPair, until } from './rings.js';
+import { addonForTests, controlPair, freshName, linkPair } from './rings.js';
+import { until } from '../../support/until.js';
 
 const addon = addonForTests();
 const EBADF = -9;
@@ -218,7 +219,7 @@ test('without descriptors left, connections are turned away at once and nothing 
       ),
     );
   }
-  await until(() => ended === 5, 'turned away', 1000);
+  await until(() => ended === 5, 'turned away');
   for (const link of links) addon.linkClose(link);
   child.stdin.end();
   const [output] = (await once(child.stdout, 'data')) as [Buffer];

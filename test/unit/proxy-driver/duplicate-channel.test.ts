@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { after, test } from 'node:test';
 import { DuplicateTransport, ProxyDriver } from '../../../src/proxy-driver/index.js';
 import type { DuplicateChannel } from '../../../src/switch/duplicate-channel.js';
+import { until } from '../../support/until.js';
 
 const loaded = ProxyDriver.load();
 assert.ok(loaded.driver, loaded.reason ?? '');
@@ -21,14 +22,6 @@ function travelling(): { fd: number; close(): void } {
   const fd = driver.reservePort({ address: '127.0.0.1', port: 0, family: 4 });
   assert.ok(fd >= 0);
   return { fd, close: () => void addon.close(fd) };
-}
-
-async function until(done: () => boolean, what: string): Promise<void> {
-  const deadline = Date.now() + 60_000;
-  while (!done()) {
-    assert.ok(Date.now() < deadline, `still waiting for: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
 }
 
 /** Both ends of a talk over `fd`, with what came. */

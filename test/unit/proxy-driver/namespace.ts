@@ -2,7 +2,7 @@
 import { strict as assert } from 'node:assert';
 import { execFileSync } from 'node:child_process';
 import { ProxyDriver } from '../../../src/proxy-driver/index.js';
-import { until } from './rings.js';
+import { until } from '../../support/until.js';
 
 const { driver } = ProxyDriver.load();
 assert.ok(driver);

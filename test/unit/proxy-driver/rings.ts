@@ -139,12 +139,3 @@ export async function linkPair(addon: Addon, isolate?: Int32Array): Promise<[Tes
   assert.equal(addon.close(fd), 0);
   return pair;
 }
-
-/** Waits until `condition`, and fails after `milliseconds`. Keeps the loop alive meanwhile. */
-export async function until(condition: () => boolean, what: string, milliseconds = 5000): Promise<void> {
-  const end = performance.now() + milliseconds;
-  while (!condition()) {
-    assert.ok(performance.now() < end, `in vain: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
-}

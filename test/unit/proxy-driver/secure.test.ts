@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { SecuredMemory } from '../../../src/proxy-driver/index.js';
 import { HOME, loadMapper } from './mapper.js';
-import { addonForTests, mapped, until } from './rings.js';
+import { addonForTests, mapped } from './rings.js';
+import { until } from '../../support/until.js';
 
 const addon = addonForTests();
 const PAGE = addon.pageBytes;

@@ -6,7 +6,8 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { type Addon, loadAddon } from '../../../src/proxy-driver/index.js';
-import { addonForTests, freshName, MEMORY_BYTES, mapped, TestEnd, until } from './rings.js';
+import { addonForTests, freshName, MEMORY_BYTES, mapped, TestEnd } from './rings.js';
+import { until } from '../../support/until.js';
 
 const addon = addonForTests();
 const descriptors = (): number => readdirSync('/proc/self/fd').length;
@@ -86,7 +87,7 @@ test('a worker that is terminated under traffic closes its links, and leaves not
     end.send(3);
     await until(() => end.received > 100, 'traffic');
     const terminated = worker.terminate();
-    await until(() => end.closed !== null, 'the end', 2000);
+    await until(() => end.closed !== null, 'the end');
     assert.equal(end.closed, 0);
     await terminated;
     end.close();

@@ -16,7 +16,8 @@ import {
   WSAENOTSOCK,
   WSAEWOULDBLOCK,
 } from '../../../src/spi/index.js';
-import { driver, MiniSwitch, until } from './support/mini-switch.js';
+import { driver, MiniSwitch } from './support/mini-switch.js';
+import { until } from '../../support/until.js';
 
 /** One that serves, or did. */
 interface Worker {

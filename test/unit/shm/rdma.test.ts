@@ -24,8 +24,9 @@ import {
   WSAEOPNOTSUPP,
   WSAEWOULDBLOCK,
 } from '../../../src/spi/index.js';
-import { driver, MiniSwitch, until } from './support/mini-switch.js';
+import { driver, MiniSwitch } from './support/mini-switch.js';
 import { Rdma, type Started } from './support/rdma.js';
+import { until } from '../../support/until.js';
 
 const open: { close(): void }[] = [];
 after(() => {

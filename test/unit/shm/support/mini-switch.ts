@@ -200,12 +200,3 @@ export class Recorder implements MessageReceiver {
     this.ends.push(error);
   }
 }
-
-/** Waits until `done` says so; fails after a generous while. */
-export async function until(done: () => boolean, what: string): Promise<void> {
-  const deadline = Date.now() + 60_000;
-  while (!done()) {
-    assert.ok(Date.now() < deadline, `still waiting for: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
-}
