@@ -1,7 +1,8 @@
-// Runs the compiled tests: `node scripts/test.mjs [suite…] [--node PATH] [--only TEXT]`
+// Runs the compiled tests: `node scripts/test.mjs [suite…] [--node PATH] [--only TEXT] [--stall P]`
 //   suite    a folder of test/ that holds *.test.ts; default all
 //   --node   another Node to run them with (scripts/nodes.mjs)
 //   --only   files whose path contains TEXT
+//   --stall  make callbacks stall with this probability, 0.005 say (test/support/stall.cjs)
 // Node 20's runner takes no globs, hence the list is made here, from the sources, so that a compiled test whose source
 // is gone does not run. Suites that measure time against a deadline run one file at a time.
 import { spawnSync } from 'node:child_process';
@@ -24,6 +25,7 @@ const { values, positionals } = parseArgs({
   options: {
     node: { type: 'string', default: process.execPath },
     only: { type: 'string', default: '' },
+    stall: { type: 'string', default: '' },
   },
 });
 
@@ -45,6 +47,12 @@ function timeout() {
   return Number.parseInt(stdout ?? '', 10) >= LIMIT_PER_TEST_SINCE ? TEST_TIMEOUT : FILE_TIMEOUT;
 }
 
+/** A run that is itself under the switch must not hand it to programs that are meant to be plain. */
+function environment() {
+  if (values.stall === '') return { NODE_OPTIONS: '' };
+  return { NODE_OPTIONS: `--require "${root}test/support/stall.cjs"`, TEST_STALL: values.stall };
+}
+
 /** @param {string} title @param {string[]} files @param {number} concurrency */
 function run(title, files, concurrency) {
   const missing = files.filter((file) => !existsSync(root + file));
@@ -63,8 +71,7 @@ function run(title, files, concurrency) {
   const { status, signal, error } = spawnSync(values.node, ['--enable-source-maps', ...options, ...files], {
     cwd: root,
     stdio: 'inherit',
-    // A run that is itself under the switch must not hand it to programs that are meant to be plain.
-    env: { ...process.env, NODE_OPTIONS: '' },
+    env: { ...process.env, ...environment() },
   });
   if (error) console.error(error.message);
   const verdict = status === 0 ? 'passed' : `FAILED (${status ?? signal ?? 'not started'})`;
