@@ -79,6 +79,10 @@ function run(title, files, concurrency) {
   return status === 0;
 }
 
+if (!(Number(values.stall) >= 0 && Number(values.stall) <= 1)) {
+  console.error(`--stall: ${values.stall} is no probability`);
+  process.exit(2);
+}
 const suites = findSuites();
 const wanted = positionals.length > 0 ? positionals : [...suites.keys()];
 const unknown = wanted.filter((suite) => !existsSync(`${root}test/${suite}`));

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { until } from '../support/until.js';
 import { Proc, root } from './support/process.js';
 import { tool } from './support/tool.js';
-import { until } from '../support/until.js';
 
 const FEW = ['sh', '-c', 'ulimit -n 64; exec "$0" "$@"'];
 const routes = join(root, 'test', 'programs', 'faults', 'lib', 'routes.cjs');

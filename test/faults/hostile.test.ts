@@ -3,9 +3,9 @@
 // grow; an honest client beside it gets all its bytes.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { until } from '../support/until.js';
 import { assertReturned, type Holdings, Proc } from './support/process.js';
 import { tool } from './support/tool.js';
-import { until } from '../support/until.js';
 
 /** What the victim says was wrong, where it is not a control packet or record that "makes no sense" in other words. */
 const ERRORS: Readonly<Record<string, RegExp | null>> = {

@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { until } from '../support/until.js';
 import { assertReturned, Proc } from './support/process.js';
 import { tool } from './support/tool.js';
-import { until } from '../support/until.js';
 
 const reasonOfLast = (client: Proc): string => {
   const last = client.notices('route').at(-1);

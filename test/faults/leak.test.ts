@@ -1,8 +1,8 @@
 // Ten thousand connections, a few at a time, after as many to warm up: descriptors, mappings and memory stay what they were on both sides.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Proc } from './support/process.js';
 import { until } from '../support/until.js';
+import { Proc } from './support/process.js';
 
 const MIB = 1024 * 1024;
 

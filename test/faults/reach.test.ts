@@ -12,10 +12,10 @@ import {
   WSAECONNRESET,
   WSAEOPNOTSUPP,
 } from '../../src/spi/index.js';
+import { until } from '../support/until.js';
 import { patternOf, sumOf } from './support/pattern.js';
 import { Proc, type StartOptions } from './support/process.js';
 import { tool } from './support/tool.js';
-import { until } from '../support/until.js';
 
 interface Reach {
   readonly read: boolean;

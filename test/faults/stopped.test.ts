@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { getDefaultHighWaterMark } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Proc, scratch } from './support/process.js';
 import { until } from '../support/until.js';
+import { Proc, scratch } from './support/process.js';
 
 const MIB = 1024 * 1024;
 

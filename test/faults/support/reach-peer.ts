@@ -12,8 +12,8 @@ import { createInterface } from 'node:readline';
 import { createOverlapped, isComplete, MEM_READ, MEM_WRITE, WSA_IO_PENDING } from '../../../src/spi/index.js';
 import { MiniSwitch } from '../../unit/shm/support/mini-switch.js';
 import { Rdma } from '../../unit/shm/support/rdma.js';
-import { patternOf, sumOf } from './pattern.js';
 import { until } from '../../support/until.js';
+import { patternOf, sumOf } from './pattern.js';
 
 interface Order {
   readonly port: number;

@@ -6,8 +6,8 @@ import { Catalog } from '../../../src/catalog/index.js';
 import { installProvider, removeProvider } from '../../../src/catalog/edit.js';
 import { CatalogFollower } from '../../../src/catalog/follow.js';
 import { createOverlapped, makeProtocolInfo, NULL_HANDLE } from '../../../src/spi/index.js';
-import { catalogPath, info, installation, ONE, TWO } from './support.js';
 import { until } from '../../support/until.js';
+import { catalogPath, info, installation, ONE, TWO } from './support.js';
 
 const OWN = '99999999-2222-4333-8444-555555555555';
 const errno = { value: 0 };

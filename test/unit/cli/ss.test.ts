@@ -176,7 +176,11 @@ describe('sockets-direct ss', () => {
       process.argv.splice(1, 1, 'sockets-direct');
       await import(${JSON.stringify(pathToFileURL(mainFile).href)});`;
     const args = ['--input-type=module', '-e', script, '--', 'x', 'ss', '--json'];
-    const result = spawnSync(process.execPath, args, { env: cleanEnvironment(), encoding: 'utf8' });
+    const result = spawnSync(process.execPath, args, {
+      env: cleanEnvironment(),
+      encoding: 'utf8',
+      maxBuffer: Infinity,
+    });
     assert.equal(result.stderr, '');
     const pids = (JSON.parse(result.stdout) as Listed).processes.map(({ pid }) => pid);
     assert.ok(pids.includes(child.pid));

@@ -18,8 +18,8 @@ import {
 } from '../../../src/spi/index.js';
 import { HOME, loadMapper } from '../proxy-driver/mapper.js';
 import { addonForTests } from '../proxy-driver/rings.js';
-import { connected, type ConnectedPair, makeWorld, PENDING, type World } from './host.js';
 import { until } from '../../support/until.js';
+import { connected, type ConnectedPair, makeWorld, PENDING, type World } from './host.js';
 
 const addon = addonForTests();
 const PAGE = addon.pageBytes;

@@ -4,8 +4,8 @@ import { networkInterfaces } from 'node:os';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { AddressList, ProxyDriver } from '../../../src/proxy-driver/index.js';
-import { addonForTests } from './rings.js';
 import { until } from '../../support/until.js';
+import { addonForTests } from './rings.js';
 
 const addon = addonForTests();
 /** Of util-linux; the test is skipped where it, or what it asks of the kernel, is missing. */

@@ -5,8 +5,8 @@ import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { addonForTests, controlPair, freshName, linkPair } from './rings.js';
 import { until } from '../../support/until.js';
+import { addonForTests, controlPair, freshName, linkPair } from './rings.js';
 
 const addon = addonForTests();
 const EBADF = -9;

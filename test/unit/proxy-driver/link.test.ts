@@ -2,8 +2,8 @@ import { strict as assert } from 'node:assert';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { addonForTests, linkPair, type TestEnd } from './rings.js';
 import { until } from '../../support/until.js';
+import { addonForTests, linkPair, type TestEnd } from './rings.js';
 
 const addon = addonForTests();
 const isolate = new Int32Array(addon.isolate());

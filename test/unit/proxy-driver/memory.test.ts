@@ -3,8 +3,8 @@ import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { addonForTests, controlPair, linkPair, MEMORY_BYTES, mapped, RING_BYTES } from './rings.js';
 import { until } from '../../support/until.js';
+import { addonForTests, controlPair, linkPair, MEMORY_BYTES, mapped, RING_BYTES } from './rings.js';
 
 const addon = addonForTests();
 const EBADF = -9;

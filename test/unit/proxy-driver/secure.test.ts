@@ -4,9 +4,9 @@ import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { SecuredMemory } from '../../../src/proxy-driver/index.js';
+import { until } from '../../support/until.js';
 import { HOME, loadMapper } from './mapper.js';
 import { addonForTests, mapped } from './rings.js';
-import { until } from '../../support/until.js';
 
 const addon = addonForTests();
 const PAGE = addon.pageBytes;

@@ -1,6 +1,6 @@
 // A program whose callbacks throw. Not a test: link.test.ts starts it.
-import { addonForTests, linkPair } from './rings.js';
 import { until } from '../../support/until.js';
+import { addonForTests, linkPair } from './rings.js';
 
 const addon = addonForTests();
 const say = (line: string): boolean => process.stdout.write(`${line}\n`);

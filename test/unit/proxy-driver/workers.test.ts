@@ -6,8 +6,8 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { type Addon, loadAddon } from '../../../src/proxy-driver/index.js';
-import { addonForTests, freshName, MEMORY_BYTES, mapped, TestEnd } from './rings.js';
 import { until } from '../../support/until.js';
+import { addonForTests, freshName, MEMORY_BYTES, mapped, TestEnd } from './rings.js';
 
 const addon = addonForTests();
 const descriptors = (): number => readdirSync('/proc/self/fd').length;

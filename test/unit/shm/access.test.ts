@@ -18,10 +18,10 @@ import {
   WSAEINVAL,
   WSAENOBUFS,
 } from '../../../src/spi/index.js';
+import { until } from '../../support/until.js';
 import { driver, MiniSwitch } from './support/mini-switch.js';
 import { Rdma } from './support/rdma.js';
 import { accessWords, busyIndex, memories } from './support/shared-memory.js';
-import { until } from '../../support/until.js';
 
 const open: { close(): void }[] = [];
 after(() => {

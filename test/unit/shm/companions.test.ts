@@ -16,8 +16,8 @@ import {
   WSAENOTSOCK,
   WSAEWOULDBLOCK,
 } from '../../../src/spi/index.js';
-import { driver, MiniSwitch } from './support/mini-switch.js';
 import { until } from '../../support/until.js';
+import { driver, MiniSwitch } from './support/mini-switch.js';
 
 /** One that serves, or did. */
 interface Worker {

@@ -22,8 +22,8 @@ import {
   type WSAPROTOCOL_INFOW,
   WSAEWOULDBLOCK,
 } from '../../../src/spi/index.js';
-import { MiniSwitch, Recorder } from './support/mini-switch.js';
 import { until } from '../../support/until.js';
+import { MiniSwitch, Recorder } from './support/mini-switch.js';
 
 const alive = setInterval(() => undefined, 1000);
 after(() => clearInterval(alive));

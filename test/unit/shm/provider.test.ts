@@ -29,8 +29,8 @@ import {
   WSAID_REGISTERMEMORY,
   WSAID_REGISTERRDMAMEMORY,
 } from '../../../src/spi/index.js';
-import { driver, MiniSwitch } from './support/mini-switch.js';
 import { until } from '../../support/until.js';
+import { driver, MiniSwitch } from './support/mini-switch.js';
 
 const open: { close(): void }[] = [];
 after(() => {

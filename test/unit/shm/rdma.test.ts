@@ -24,9 +24,9 @@ import {
   WSAEOPNOTSUPP,
   WSAEWOULDBLOCK,
 } from '../../../src/spi/index.js';
+import { until } from '../../support/until.js';
 import { driver, MiniSwitch } from './support/mini-switch.js';
 import { Rdma, type Started } from './support/rdma.js';
-import { until } from '../../support/until.js';
 
 const open: { close(): void }[] = [];
 after(() => {

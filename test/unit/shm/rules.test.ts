@@ -49,8 +49,8 @@ import {
   XP1_IFS_HANDLES,
   XP1_QOS_SUPPORTED,
 } from '../../../src/spi/index.js';
-import { driver, MiniSwitch } from './support/mini-switch.js';
 import { until } from '../../support/until.js';
+import { driver, MiniSwitch } from './support/mini-switch.js';
 
 const open: { close(): void }[] = [];
 after(() => {
