@@ -3,11 +3,13 @@
 //   --node   another Node to run them with (scripts/nodes.mjs)
 //   --only   files whose path contains TEXT
 //   --stall  make callbacks stall with this probability, 0.005 say (test/support/stall.cjs)
+//   --failures  a file for what failed, and why; the end of the output has it in any case
 // Node 20's runner takes no globs, hence the list is made here, from the sources, so that a compiled test whose source
 // is gone does not run. Suites that measure time against a deadline run one file at a time.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -25,6 +27,7 @@ const { values, positionals } = parseArgs({
   options: {
     node: { type: 'string', default: process.execPath },
     only: { type: 'string', default: '' },
+    failures: { type: 'string', default: '' },
     stall: { type: 'string', default: '' },
   },
 });
@@ -53,6 +56,9 @@ function environment() {
   return { NODE_OPTIONS: `--require "${root}test/support/stall.cjs"`, TEST_STALL: values.stall };
 }
 
+/** @type {string[]} what failed, and why (scripts/failures.mjs) */
+const told = [];
+
 /** @param {string} title @param {string[]} files @param {number} concurrency */
 function run(title, files, concurrency) {
   const missing = files.filter((file) => !existsSync(root + file));
@@ -62,9 +68,13 @@ function run(title, files, concurrency) {
   }
   console.log(`\n== ${title}: ${files.length} files, ${concurrency} at a time`);
   const started = performance.now();
+  const failures = join(tmpdir(), `sockets-direct-failures-${process.pid}`);
   const options = [
     '--test',
     '--test-reporter=spec',
+    '--test-reporter-destination=stdout',
+    `--test-reporter=${root}scripts/failures.mjs`,
+    `--test-reporter-destination=${failures}`,
     `--test-concurrency=${concurrency}`,
     `--test-timeout=${timeout()}`,
   ];
@@ -75,6 +85,8 @@ function run(title, files, concurrency) {
   });
   if (error) console.error(error.message);
   const verdict = status === 0 ? 'passed' : `FAILED (${status ?? signal ?? 'not started'})`;
+  if (status !== 0) told.push(`== ${title}: ${verdict}\n`, existsSync(failures) ? readFileSync(failures, 'utf8') : '');
+  rmSync(failures, { force: true });
   console.log(`== ${title}: ${verdict} in ${((performance.now() - started) / 1000).toFixed(1)} s`);
   return status === 0;
 }
@@ -104,5 +116,7 @@ if (results.length === 0) {
   console.error(`no tests in: ${wanted.join(', ') || 'test/'}`);
   process.exitCode = 1;
 } else if (results.includes(false)) {
+  console.error(`\n${told.join('')}`);
   process.exitCode = 1;
 }
+if (values.failures !== '') writeFileSync(values.failures, told.join(''));
