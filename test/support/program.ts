@@ -52,6 +52,8 @@ export interface Finished {
 // Only what hangs takes as long: the machine may be slow, and busy with other things.
 const READY_WITHIN = 60_000;
 const FINISHED_WITHIN = 90_000;
+/** What one that hangs has for saying where. */
+const LAST_WORDS = 1000;
 const scratch = mkdtempSync(join(tmpdir(), 'sockets-direct-test-'));
 const running = new Set<ChildProcess>();
 let started = 0;
@@ -208,7 +210,9 @@ export class Program {
   async finished(within = FINISHED_WITHIN): Promise<Finished> {
     const timer = setTimeout(() => {
       this.#stderr += `(killed: it did not end within ${within} ms)`;
-      this.kill();
+      // A program of record.cjs says what it waits for; another one ends of it.
+      this.signal('SIGHUP');
+      setTimeout(() => this.kill(), LAST_WORDS).unref();
     }, within);
     await this.#exit;
     clearTimeout(timer);

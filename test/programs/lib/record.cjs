@@ -16,8 +16,8 @@ const SOCKET_EVENTS = [
 ];
 const log = { facts: {}, sockets: {} };
 const groups = new Set();
-/** Watched sockets that have not closed. */
-const open = new Set();
+/** Watched sockets that have not closed, with their labels. */
+const open = new Map();
 
 /** Writes the line "ready {json}" by which a test knows that the program can be reached, and where. */
 const ready = (info) => {
@@ -119,7 +119,7 @@ const watch = (label, socket, { read = true, bytes: counted = true, names = true
     });
   }
   socket.on('error', (error) => note(`error ${describeError(error)}`));
-  open.add(socket);
+  open.set(socket, label);
   socket.on('close', (hadError) => {
     open.delete(socket);
     note(`close ${hadError}`);
@@ -174,6 +174,12 @@ const settled = async (read) => {
     last = now;
   }
 };
+
+// The test asks so before it kills a program that does not end.
+process.on('SIGHUP', () => {
+  const waiting = { open: [...open.values()], resources: process.getActiveResourcesInfo(), ...log };
+  process.stderr.write(`so far: ${JSON.stringify(waiting)}\n`);
+});
 
 process.once('exit', () => {
   foldGroups();
