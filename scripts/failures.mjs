@@ -9,11 +9,14 @@ import { inspect } from 'node:util';
  */
 export default async function* failures(events) {
   for await (const { type, data } of events) {
-    if (type !== 'test:fail') continue;
+    if (type !== 'test:fail' || data.todo !== undefined) continue;
     const { error } = data.details;
     if (error?.failureType === 'subtestsFailed') continue;
     const place = data.file === undefined ? '' : ` (${relative('.', data.file)}:${data.line ?? '?'})`;
     const reason = inspect(error?.cause ?? error, { depth: 4 }).replaceAll(/^/gm, '    ');
-    yield `✖ ${data.name}${place}\n${reason}\n`;
+    const { exitCode = null, signal = null } = error ?? {};
+    const end =
+      exitCode === null && signal === null ? '' : `    the process ended with ${signal ?? `code ${exitCode}`}\n`;
+    yield `✖ ${data.name}${place}\n${reason}\n${end}`;
   }
 }

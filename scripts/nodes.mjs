@@ -3,7 +3,7 @@
 // The binaries come from npm (the `node-linux-<arch>` packages) into .cache/nodes. The addon is the one that was built
 // here: Node-API is stable across versions, and that it is, is part of what this proves.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -52,6 +52,7 @@ for (const version of values.versions.split(',')) {
   const suites = values.suites.split(',').filter((suite) => existsSync(`${root}test/${suite}`));
   // The binary runs the list maker too: process.execPath is then the Node under test everywhere.
   const failures = `${root}.cache/nodes/${version}/failures.txt`;
+  rmSync(failures, { force: true });
   const tests = run(binary, ['scripts/test.mjs', ...suites, '--node', binary, '--failures', failures]);
   const demo = !values.demo || run(binary, ['demo/main.mjs', '--quick']);
   results.push({ exact, tests, demo, failures, seconds: (performance.now() - started) / 1000 });
@@ -63,6 +64,6 @@ for (const { exact, tests, demo, failures, seconds } of results) {
   console.log(
     `Node ${exact}: tests ${word(tests)}, demo ${values.demo ? word(demo) : 'not run'} (${seconds.toFixed(0)} s)`,
   );
-  if (!tests) console.log(readFileSync(failures, 'utf8'));
+  if (!tests && existsSync(failures)) console.log(readFileSync(failures, 'utf8'));
 }
 process.exitCode = results.every(({ tests, demo }) => tests && demo) ? 0 : 1;

@@ -63,7 +63,7 @@ const told = [];
 function run(title, files, concurrency) {
   const missing = files.filter((file) => !existsSync(root + file));
   if (missing.length > 0) {
-    console.error(`not compiled (npm run build:test): ${missing.join(' ')}`);
+    told.push(`not compiled (npm run build:test): ${missing.join(' ')}\n`);
     return false;
   }
   console.log(`\n== ${title}: ${files.length} files, ${concurrency} at a time`);

@@ -208,7 +208,9 @@ export class Program {
 
   /** Waits until the program ends by itself. One that does not is killed, and that is a failure. */
   async finished(within = FINISHED_WITHIN): Promise<Finished> {
+    let late = false;
     const timer = setTimeout(() => {
+      late = true;
       this.#stderr += `(killed: it did not end within ${within} ms)`;
       // A program of record.cjs says what it waits for; another one ends of it.
       this.signal('SIGHUP');
@@ -216,6 +218,7 @@ export class Program {
     }, within);
     await this.#exit;
     clearTimeout(timer);
+    if (late) this.kill(); // what it started
     const log = this.#line('log');
     return {
       code: this.#child.exitCode,
