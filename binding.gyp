@@ -34,6 +34,7 @@
             "native/napi/listener.c",
             "native/napi/loop.c",
             "native/napi/memory.c",
+            "native/napi/outcome.c",
             "native/napi/region.c",
             "native/napi/secure.c",
             "native/napi/slots.c",

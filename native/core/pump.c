@@ -158,12 +158,12 @@ void sd_pump_wake(sd_pump *pump) {
 
 /* One call of the program's drain. false: no progress, or the link is gone. */
 static bool drain_once(sd_pump *pump, sd_pump_link *link) {
-  uint32_t head = link->state[SD_STATE_RX_HEAD], sent = link->state[SD_STATE_TX_SENT];
+  uint32_t head = link->state[SD_STATE_RX_HEAD], progress = link->state[SD_STATE_PROGRESS];
   link->space_due = false;
   pump->stats.drains++;
   pump->on_event(link->owner, SD_PUMP_DRAIN);
   if (!link->attached) return false;
-  if (link->state[SD_STATE_RX_HEAD] != head || link->state[SD_STATE_TX_SENT] != sent) {
+  if (link->state[SD_STATE_RX_HEAD] != head || link->state[SD_STATE_PROGRESS] != progress) {
     link->stall = 0;
     return true;
   }
@@ -235,6 +235,19 @@ static bool any_fenced(const sd_pump *pump) {
 static void lift_fences(sd_pump *pump) {
   for (size_t i = 0; i < pump->count; i++)
     if (!pump->links[i]->own) pump->links[i]->fenced = false;
+}
+
+/*
+ * What comes while the program is called may be the answer to what it does there, which it may not hear of before the loop's
+ * next phase (that its FIN is out, say): it waits until it is clear whether the loop has anything else to do.
+ */
+static void raise_fences(sd_pump *pump) {
+  for (size_t i = 0; i < pump->count; i++) {
+    sd_pump_link *link = pump->links[i];
+    if (link->fenced) continue;
+    move_fence(link);
+    if (!is_due(link) && has_work(link)) link->fenced = false; /* a tail that makes no sense: the program is to see it */
+  }
 }
 
 /* Links that are stalled in this turn keep the loop awake for the next, but are no reason to look again in this. */
@@ -315,6 +328,7 @@ void sd_pump_turn(sd_pump *pump) {
     if (any_work(pump)) {
       count_polled(pump, started);
       if (pump->looked) note_found(pump, pump->clock());
+      raise_fences(pump);
       unsigned calls = drain_pass(pump, budget);
       budget -= calls;
       if (calls != 0) {
@@ -349,7 +363,7 @@ void sd_pump_bell(sd_pump *pump, sd_pump_link *link) {
   else if (!pump->failed) sd_spin_woken(&pump->spin[pump->quiet], now - pump->quiet_since, pump->rang);
   pump->running = true;
   for (unsigned budget = SD_PUMP_BUDGET; budget != 0 && link->attached; budget--) {
-    if (!link->own && !is_due(link) && !is_pressed(pump)) link->fenced = false;
+    if (!link->own && !is_due(link) && !is_pressed(pump)) move_fence(link);
     if (!wants_drain(pump, link) || !drain_once(pump, link)) break;
   }
   begin_quiet(pump, SD_PUMP_AFTER_DRAIN, lull);

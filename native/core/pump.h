@@ -22,7 +22,7 @@
  * A peer may write anything into the shared words at any time. The pump only compares them with private numbers, so
  * the worst it can be told is that there is work when there is none: then `drain` makes no progress, and after
  * SD_PUMP_STALL_MAX such calls, at most one per turn, the link is reported as failed. Progress is what the program's side says
- * of itself, consumed (SD_STATE_RX_HEAD) or sent (SD_STATE_TX_SENT), whatever it was called for.
+ * of itself, whatever it was called for: consumed (SD_STATE_RX_HEAD), or sent or told the program (SD_STATE_PROGRESS counts).
  */
 #ifndef SD_PUMP_H
 #define SD_PUMP_H
@@ -43,7 +43,7 @@
 #define SD_PUMP_LULL_NS 500000u     /* nothing to do for so long: the peers sleep as well, and looking finds no answer in time */
 
 /* The private words that the consumer's side keeps for a link; TypeScript writes them, the pump reads. */
-enum { SD_STATE_RX_HEAD = 0, SD_STATE_TX_WAITING = 1, SD_STATE_TX_WANTED = 2, SD_STATE_TX_SENT = 3, SD_STATE_WORDS = 16 };
+enum { SD_STATE_RX_HEAD = 0, SD_STATE_TX_WAITING = 1, SD_STATE_TX_WANTED = 2, SD_STATE_PROGRESS = 3, SD_STATE_WORDS = 16 };
 
 typedef struct sd_pump_link {
   sd_direction *rx;

@@ -35,6 +35,7 @@ static void environment_ends(napi_async_cleanup_hook_handle hook, void *data) {
   sd_secure_close_isolate(isolate);
   sd_alarm_close(isolate);
   sd_loop_close(isolate);
+  sd_outcome_close(isolate);
   if (isolate->block != NULL) sd_region_unuse(isolate->block);
   isolate->block = NULL;
   sd_region_release_all(isolate);

@@ -18,7 +18,7 @@
 #include "slots.h"
 
 /* Raised with every change of the JavaScript surface; src/proxy-driver/addon.ts expects exactly this one. */
-#define SD_ABI 7
+#define SD_ABI 8
 
 struct sd_watcher;
 struct sd_securing;
@@ -49,6 +49,10 @@ typedef struct sd_isolate {
   uint64_t others_due; /* the loop's time from when others than events may have been served since */
   bool others_ran;     /* as seen when this turn of the loop began */
   sd_delivery delivery;
+  struct {
+    napi_ref tell;
+    sd_region *block; /* [0]: how often it is to be called; written by JavaScript */
+  } outcome; /* outcome.c */
   int64_t holds;
   sd_pump pump;
   sd_region *block; /* [0]: awake, or told that the program sends; read by JavaScript */
@@ -82,6 +86,10 @@ uint64_t sd_loop_clock(void);
 /* delivery.c: what is due, with no callback scope around it. Comes from the event loop itself. */
 void sd_delivery_run(sd_isolate *isolate);
 
+/* outcome.c: before anything that the loop found in its poll */
+void sd_outcome_run(sd_isolate *isolate);
+void sd_outcome_close(sd_isolate *isolate);
+
 /* link.c, listener.c, watcher.c, secure.c, alarm.c: stop everything without a callback */
 void sd_link_close_all(sd_isolate *isolate);
 void sd_listener_close_all(sd_isolate *isolate);
@@ -97,6 +105,7 @@ napi_status sd_link_exports(sd_isolate *isolate, napi_value exports);
 napi_status sd_access_exports(sd_isolate *isolate, napi_value exports);
 napi_status sd_loop_exports(sd_isolate *isolate, napi_value exports);
 napi_status sd_delivery_exports(sd_isolate *isolate, napi_value exports);
+napi_status sd_outcome_exports(sd_isolate *isolate, napi_value exports);
 napi_status sd_kernel_exports(sd_isolate *isolate, napi_value exports);
 napi_status sd_watcher_exports(sd_isolate *isolate, napi_value exports);
 napi_status sd_secure_exports(sd_isolate *isolate, napi_value exports);

@@ -146,6 +146,7 @@ static void on_readable(uv_poll_t *poll, int status, int events) {
   (void)events;
   if (link->pump.attached) {
     sd_loop_say_awake(isolate);
+    if (!isolate->pump.awake) sd_outcome_run(isolate); /* else it was run before the poll */
     sd_pump_bell(&isolate->pump, &link->pump);
   }
   bool found = receive_packets(link);

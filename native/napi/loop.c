@@ -19,6 +19,7 @@ uint64_t sd_loop_clock(void) {
 static void on_idle(uv_idle_t *idle) {
   sd_isolate *isolate = idle->data;
   isolate->others_ran = uv_now(isolate->loop) >= isolate->others_due;
+  sd_outcome_run(isolate);
   sd_pump_begin(&isolate->pump);
 }
 static void on_keepalive(uv_prepare_t *prepare) { (void)prepare; }

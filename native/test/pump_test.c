@@ -13,12 +13,13 @@ typedef struct end {
   uint32_t state[SD_STATE_WORDS];
   sd_pump_link link;
   int drains, stalled, ended;
-  enum { CONSUME, IGNORE, LATER, LIE, REMOVE_SELF, REMOVE_OTHER, ANSWER } manner;
+  enum { CONSUME, IGNORE, LATER, LIE, REMOVE_SELF, REMOVE_OTHER, ANSWER, ANSWER_AND_PRESS } manner;
   uint64_t works; /* for so long, for each drain */
   struct end *other;
 } end;
 
 static uint64_t now;
+static bool pressing;
 static uint64_t tick = 50;
 static uint64_t clock_fake(void) { return now += tick; }
 
@@ -42,7 +43,8 @@ static void on_event(void *owner, sd_pump_event event) {
   }
   self->state[SD_STATE_RX_HEAD] = sd_ring_tail(&self->rx);
   sd_ring_consume(&self->rx, self->state[SD_STATE_RX_HEAD]);
-  if (self->manner == ANSWER) arrive(self->other);
+  if (self->manner == ANSWER || self->manner == ANSWER_AND_PRESS) arrive(self->other);
+  if (self->manner == ANSWER_AND_PRESS) pressing = true;
   if (self->manner == REMOVE_SELF) sd_pump_remove(self->pump, &self->link);
   if (self->manner == REMOVE_OTHER) sd_pump_remove(self->pump, &self->other->link);
 }
@@ -304,6 +306,52 @@ static void what_comes_in_mid_turn_waits(void) {
   sd_pump_free(&pump);
 }
 
+static bool is_pressing(void *context) {
+  (void)context;
+  return pressing;
+}
+
+/* What comes while the program is called is for the next turn if that leaves the loop something to do, at whatever pass. */
+static void what_comes_in_a_call_waits_for_what_the_call_left(void) {
+  for (int bell = 0; bell < 2; bell++) {
+    sd_pump pump;
+    end ends[2];
+    setup(&pump, ends, 2, bell ? 0 : 100000);
+    pump.pressed = is_pressing;
+    pressing = false;
+    if (bell) turns_until_asleep(&pump, 10);
+    ends[0].manner = ANSWER_AND_PRESS;
+    ends[0].other = bell ? &ends[0] : &ends[1];
+    ends[1].manner = ANSWER;
+    arrive(&ends[bell ? 0 : 1]);
+    if (bell) sd_pump_bell(&pump, &ends[0].link);
+    else sd_pump_turn(&pump);
+    CHECK_EQUAL(ends[0].drains, 1);
+    CHECK_EQUAL(ends[1].drains, bell ? 0 : 1);
+    CHECK(pump.awake);
+    pressing = false;
+    ends[0].manner = ends[1].manner = CONSUME;
+    sd_pump_begin(&pump);
+    sd_pump_turn(&pump);
+    CHECK_EQUAL(ends[0].drains, bell ? 2 : 1);
+    CHECK_EQUAL(ends[1].drains, bell ? 0 : 2);
+    sd_pump_free(&pump);
+  }
+}
+
+/* A tail behind the head is never due by a fence: the program must see it all the same, or the turn would not end. */
+static void a_tail_that_makes_no_sense_is_seen(void) {
+  sd_pump pump;
+  end ends[2];
+  setup(&pump, ends, 2, 100000);
+  ends[0].manner = IGNORE;
+  sd_ring_publish(&ends[0].rx, (uint32_t)-16);
+  for (int turn = 0; turn < (int)SD_PUMP_STALL_MAX; turn++) sd_pump_turn(&pump);
+  CHECK_EQUAL(ends[0].drains, (int)SD_PUMP_STALL_MAX);
+  CHECK_EQUAL(ends[0].stalled, 1);
+  sd_pump_free(&pump);
+}
+
 /* Asleep, an isolate that sends to itself is rung, and is served in that turn what was there; not the answer. */
 static void a_bell_serves_what_is_there(void) {
   for (int own = 0; own < 2; own++) {
@@ -440,6 +488,8 @@ void test_pump(void) {
   does_not_look_while_the_loop_is_pressed();
   an_answer_is_for_the_next_turn();
   what_comes_in_mid_turn_waits();
+  what_comes_in_a_call_waits_for_what_the_call_left();
+  a_tail_that_makes_no_sense_is_seen();
   a_bell_serves_what_is_there();
   the_end_comes_after_the_data();
   links_may_go_while_draining();

@@ -24,7 +24,7 @@ static void on_event(void *owner, sd_pump_event event) {
   self->drains++;
   if (self->ignores) return;
   if (self->to_send != 0) {
-    self->state[SD_STATE_TX_SENT]++;
+    self->state[SD_STATE_PROGRESS]++;
     if (--self->to_send == 0) self->state[SD_STATE_TX_WAITING] = 0;
     return;
   }

@@ -5,7 +5,7 @@
  */
 
 /** What {@link Addon.abi} must be; raised together with `SD_ABI` in native/napi/isolate.h. */
-export const ADDON_ABI = 7;
+export const ADDON_ABI = 8;
 
 /** Words of the block that {@link LinkAddon.linkAttach} returns; C reads them, JavaScript writes them. */
 export const LINK_STATE = {
@@ -15,8 +15,11 @@ export const LINK_STATE = {
   TX_WAITING: 1,
   /** To where the shared head is to come. There is work while something waits and it has. */
   TX_WANTED: 2,
-  /** Counts, mod 2^32, what waited and is in the ring: that a drain which consumed nothing did something nevertheless. */
-  TX_SENT: 3,
+  /**
+   * Counts, mod 2^32, what waited and is in the ring, and runs whose receiver had something to do before the message that is
+   * there: that a drain which consumed nothing did something nevertheless.
+   */
+  PROGRESS: 3,
 } as const;
 
 /** Word of the block that {@link LoopAddon.isolate} returns; C writes it. 0: call `wake()` after sending. */
@@ -191,6 +194,15 @@ export interface LoopAddon {
   loopStats(): LoopStats;
 }
 
+/** What the program has done and has not been told of, told before anything that the loop finds in its poll. */
+export interface OutcomeAddon {
+  /**
+   * Who tells of one. It is called, as a callback, as often as the first word of the block that this returns says; the
+   * caller writes it. Or -errno.
+   */
+  tellBy(tell: () => void): ArrayBuffer | number;
+}
+
 /** Calls from the event loop with no callback around them, as libuv's own are. */
 export interface DeliveryAddon {
   /**
@@ -281,6 +293,14 @@ export interface SecureAddon {
   guardedWrite(address: number, from: Uint8Array): number;
 }
 
-export interface Addon extends MemoryAddon, LinkAddon, AccessAddon, LoopAddon, DeliveryAddon, KernelAddon, SecureAddon {
+export interface Addon
+  extends MemoryAddon,
+    LinkAddon,
+    AccessAddon,
+    LoopAddon,
+    OutcomeAddon,
+    DeliveryAddon,
+    KernelAddon,
+    SecureAddon {
   readonly abi: number;
 }

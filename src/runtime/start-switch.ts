@@ -6,6 +6,7 @@ import { compileFilters, type Config } from '../config/index.js';
 import { install, type InstalledNet, reachInternals, type SwitchPort, type TcpHandle } from '../net/index.js';
 import { TcpipProvider, type TcpMethods } from '../providers/tcpip/index.js';
 import { DuplicateTransport, type ProxyDriver } from '../proxy-driver/index.js';
+import { countShutdowns, tellFirstShutdown } from '../session/index.js';
 import type { Catalog, CatalogFollower } from '../catalog/index.js';
 import { presentTimers, type RouteReason, SanConnection, Switch, type Timers } from '../switch/index.js';
 import { makeCatalog } from './catalog.js';
@@ -62,6 +63,8 @@ export function startSwitch(input: StartInput): Started {
     sw.stop();
     return { net: null, sw: null, follower: null, reason: result.reason, detail: result.detail };
   }
+  const untold = driver.addon.tellBy(tellFirstShutdown);
+  if (typeof untold !== 'number') countShutdowns(new Int32Array(untold));
   driver.secured.watch((address, bytes) => sw.memoryChanged(address, bytes));
   afterExitHandlers(() => sw.exit());
   return { net: result.net, sw, follower, reason: null, detail: '' };

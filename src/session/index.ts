@@ -3,7 +3,7 @@ export * from './negotiate.js';
 export { completeOperation, Operation } from './operation.js';
 export * from './posted/index.js';
 export { SendOperation } from './send-operation.js';
-export { isDeliveringLate } from './session-delivery.js';
+export { countShutdowns, isDeliveringLate, tellFirstShutdown } from './session-delivery.js';
 export { PAYLOAD_BYTES_MAX } from './send-side.js';
 export { Session } from './session.js';
 export { URGENT_BLOCKS_MAX } from './session-urgent.js';

@@ -12,6 +12,10 @@ const NOTHING = new Uint8Array(0);
 
 let late = false;
 
+/** Whose shutdown has ended, in that order; some may have heard of it. Their number is in `untoldCount`, for the event loop. */
+const untold: DeliveringSession[] = [];
+let untoldCount: Int32Array = new Int32Array(1);
+
 /**
  * Whether an event is being delivered from an immediate, in the place of one that the loop would have found in its poll
  * phase: what the program closes meanwhile is to be closed behind the immediates that it makes meanwhile.
@@ -166,6 +170,13 @@ export abstract class DeliveringSession extends SessionBase {
     else this.deliverEnd();
   }
 
+  /** The same for a reset. False: something is before it, or nobody reads. */
+  protected resetInRun(): boolean {
+    if (!this.reading || this.scheduled || this.lostWrite || this.receive.hasQueued || !this.isReset) return false;
+    this.deliverError();
+    return true;
+  }
+
   protected deliverEnd(byReset = false): void {
     if (this.endDelivered) return;
     this.endDelivered = true;
@@ -184,7 +195,13 @@ export abstract class DeliveringSession extends SessionBase {
 
   protected endShutdown(error: number): void {
     this.shutdownResult = error;
+    untold.push(this);
+    untoldCount[0] = untold.length;
     setImmediate(tellShutdown, this);
+  }
+
+  get isShutdownTold(): boolean {
+    return this.shutdownResult < 0;
   }
 
   /**
@@ -215,5 +232,28 @@ function tellShutdown(session: DeliveringSession): void {
     session.tellShutdown();
   } finally {
     late = false;
+    forgetTold();
   }
+}
+
+function forgetTold(): void {
+  while (untold.length > 0 && untold[0].isShutdownTold) untold.shift();
+  untoldCount[0] = untold.length;
+}
+
+/** One program hears that its FIN is out; nothing, if all have. Called by the event loop, as a callback. */
+export function tellFirstShutdown(): void {
+  forgetTold();
+  const first = untold.shift();
+  untoldCount[0] = untold.length;
+  first?.tellShutdown();
+}
+
+/**
+ * `count` of which the first word is to say how many shutdowns have not been told: before anything that the event loop then finds is
+ * served, it calls {@link tellFirstShutdown} as often. Without, they are told in immediates, and what the peer did may be
+ * heard of first, on another connection.
+ */
+export function countShutdowns(count: Int32Array): void {
+  untoldCount = count;
 }

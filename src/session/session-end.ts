@@ -132,6 +132,7 @@ export abstract class EndingSession extends UrgentSession {
     if (unsent && this.reading && this.receive.hasQueued) this.lostWrite = true;
     else if (unsent) setImmediate(writeOver, this, this.lossCode);
     if (shutting) this.endShutdown(this.error);
+    else if (!unsent && this.resetInRun()) return;
     if (this.reading && this.hasDue()) this.schedule();
   }
 }

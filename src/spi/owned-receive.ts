@@ -19,7 +19,10 @@ export const WSAID_SD_OWNEDRECEIVE: GuidText = 'DCAB011D-FA9E-4366-BFF4-14BE1FE0
 export const RUN_CONTINUE = 0;
 /** {@link MessageReceiver.onMessage}: taken, and the run ends here: one delivery to the program is one run. */
 export const RUN_STOP = 1;
-/** {@link MessageReceiver.onMessage}: not taken; end the run and present the message again as the first of the next. */
+/**
+ * {@link MessageReceiver.onMessage}: not taken; end the run and present the message again as the first of the next. Where it
+ * is the first of a run, `onRunEnd` has something to do that comes before it.
+ */
 export const RUN_BEFORE = 2;
 /** {@link MessageReceiver.onMessage}: nonsense; the provider ends the link with the peer (DESIGN D5). */
 export const RUN_VIOLATION = 3;

@@ -250,12 +250,9 @@ export class ConnectAttempt implements Negotiator {
       return;
     }
     this.#host.opened(connection);
-    try {
-      request.onEstablished(connection);
-    } finally {
-      // What the program has just written carries the CONFIRM; otherwise it goes by itself (D12).
-      connection.session.confirm();
-    }
+    // Before the program hears of it: from then on the listener's will, whatever becomes of this one, or of its thread (D12).
+    connection.session.confirm();
+    request.onEstablished(connection);
   }
 
   #fail(outcome: Outcome): void {

@@ -23,7 +23,7 @@ import type { ShmSocket } from './socket-record.js';
 import { SpillReader, SpillWriter } from './spill.js';
 import { isTooMany, type QueuedRecord } from './transmit-queue.js';
 
-const { TX_WAITING, TX_WANTED, TX_SENT } = LINK_STATE;
+const { TX_WAITING, TX_WANTED, PROGRESS } = LINK_STATE;
 
 /** As it is at load: a program’s fake timers, put in place later, must not stop a connection. */
 const { setImmediate } = globalThis;
@@ -229,7 +229,7 @@ export class Link {
         return false;
       }
       this.#queue.shift();
-      this.#state[TX_SENT]++;
+      this.#state[PROGRESS]++;
       if (overlapped === null || socket === null) continue;
       if (this.#queue.length === 0) this.#state[TX_WAITING] = 0;
       // The rest waits for its turn, not for room. Where each finds some, 2 GiB later the head would count as before what was wanted.
@@ -305,7 +305,10 @@ export class Link {
     let wrong = false;
     for (let taken = 0; taken < RUN_MESSAGES_MAX; taken++) {
       const result = receiver.onMessage(source.bytes, source.payloadOffset, source.payloadBytes);
-      if (result === RUN_BEFORE) break;
+      if (result === RUN_BEFORE) {
+        if (taken === 0) this.#state[PROGRESS]++; // it is `onRunEnd` that gets on
+        break;
+      }
       wrong = result === RUN_VIOLATION;
       source.take();
       if (wrong || result === RUN_STOP || this.gone) break;

@@ -114,17 +114,19 @@ describe('the hand-over', () => {
   });
 
   it('keeps half-closed connections half closed (DUP-30)', async () => {
-    const [a, b] = await established();
-    a.session.shutdown();
-    await settle(a, b);
-    suspend(a);
-    await settle(a, b);
-    const c = move(a, true);
-    assert.equal(c.session.write(bytes(1)), -WSAESHUTDOWN);
-    b.session.write(bytes(20));
-    b.session.shutdown();
-    await settle(b, c);
-    assert.deepEqual(c.user.log.slice(-2), ['data 20', 'end']);
+    for (const atOnce of [false, true]) {
+      const [a, b] = await established();
+      a.session.shutdown();
+      if (!atOnce) await settle(a, b);
+      suspend(a);
+      await settle(a, b);
+      const c = move(a, true);
+      assert.equal(c.session.write(bytes(1)), -WSAESHUTDOWN);
+      b.session.write(bytes(20));
+      b.session.shutdown();
+      await settle(b, c);
+      assert.deepEqual(c.user.log.slice(-2), ['data 20', 'end']);
+    }
 
     const [d, e] = await established();
     e.session.write(bytes(5));

@@ -15,9 +15,9 @@ import { RECORD_FOUND } from '../../../src/providers/shm/record-source.js';
 import { RingReader } from '../../../src/providers/shm/ring-reader.js';
 import { RingWriter } from '../../../src/providers/shm/ring-writer.js';
 import { ShmSocket } from '../../../src/providers/shm/socket-record.js';
-import type { WSAOVERLAPPED } from '../../../src/spi/index.js';
+import { RUN_BEFORE, RUN_STOP, type WSAOVERLAPPED } from '../../../src/spi/index.js';
 
-const { RX_HEAD, TX_WAITING, TX_WANTED, TX_SENT } = LINK_STATE;
+const { RX_HEAD, TX_WAITING, TX_WANTED, PROGRESS } = LINK_STATE;
 const layout = linkLayout(RING_BYTES_MIN, SLOTS_MIN);
 /** Four of them, with their headers, fill the ring. */
 const BYTES = RING_BYTES_MIN / 4 - 16;
@@ -95,14 +95,14 @@ describe('what waits for room', () => {
     for (let i = 1; i <= 2; i++) {
       assert.equal(hasSpace(), true);
       link.drain();
-      assert.deepEqual([state[TX_SENT], sent()], [i, i]);
+      assert.deepEqual([state[PROGRESS], sent()], [i, i]);
     }
     link.drain();
-    assert.deepEqual([state[TX_SENT], hasSpace()], [2, false], 'full again');
+    assert.deepEqual([state[PROGRESS], hasSpace()], [2, false], 'full again');
     take();
     take();
     link.drain();
-    assert.deepEqual([state[TX_SENT], state[TX_WAITING], sent()], [3, 0, 3]);
+    assert.deepEqual([state[PROGRESS], state[TX_WAITING], sent()], [3, 0, 3]);
   });
 
   it('is sent when something has come, with less room than that, and the event loop can tell that it was', () => {
@@ -114,7 +114,7 @@ describe('what waits for room', () => {
     take();
     assert.equal(hasSpace(), false);
     link.drain();
-    assert.deepEqual([state[TX_SENT], state[RX_HEAD], hasSpace()], [1, 0, true]);
+    assert.deepEqual([state[PROGRESS], state[RX_HEAD], hasSpace()], [1, 0, true]);
   });
 
   it('is never overtaken by the count of bytes, however long the queue does not run dry', () => {
@@ -130,6 +130,31 @@ describe('what waits for room', () => {
       link.drain();
       take();
     }
-    assert.equal(state[TX_SENT], records);
+    assert.equal(state[PROGRESS], records);
+  });
+});
+
+describe('a message whose receiver has something to do before it', () => {
+  it('waits, and the event loop can tell that the run was not in vain', () => {
+    const { link, state, back } = linked();
+    const socket = new ShmSocket(0);
+    const story: string[] = [];
+    let untold = true;
+    socket.receiver = {
+      onMessage: () => (story.push('message'), untold ? RUN_BEFORE : RUN_STOP),
+      onRunEnd: () => {
+        story.push('end of run');
+        untold = false;
+      },
+      onDisconnect: () => undefined,
+    };
+    link.slots[0] = socket;
+    back.reserve(RECORD_MESSAGE, 0, 0);
+    back.publish();
+    link.drain();
+    assert.deepEqual([state[RX_HEAD], state[PROGRESS]], [0, 1]);
+    link.drain();
+    assert.deepEqual([state[RX_HEAD] !== 0, state[PROGRESS]], [true, 1]);
+    assert.deepEqual(story, ['message', 'end of run', 'message', 'end of run']);
   });
 });

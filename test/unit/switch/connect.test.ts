@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { describe, test, type TestContext } from 'node:test';
 import { encodeOffer } from '../../../src/session/index.js';
-import { FLAG_CONFIRM, MESSAGE_CONFIRM, MESSAGE_DATA } from '../../../src/session/wire.js';
+import { MESSAGE_CONFIRM, MESSAGE_DATA } from '../../../src/session/wire.js';
 import {
   AF_INET6,
   SO_DEBUG,
@@ -48,28 +48,20 @@ describe('a connect on the SAN', () => {
     assert.equal(san.open.length, 1);
   });
 
-  test('confirms by itself, once the program has heard of it', async () => {
+  test('confirms before the program hears of it: what that does next, elsewhere, is after it', async () => {
     const { harness, program } = connecting();
     const { san } = harness;
-    program.onEstablished = () => assert.deepEqual(san.last.sent, []);
+    const sent = (): unknown[] => san.last.sent.map((message) => [message[0], message[1]]);
+    program.onEstablished = ({ session }) => {
+      assert.deepEqual(sent(), [[MESSAGE_CONFIRM, 0]]);
+      session.write(Buffer.from('hello'));
+    };
     san.endConnect(san.last, 0, OFFER_BYTES);
     await turns();
-    assert.deepEqual(
-      san.last.sent.map((message) => message[0]),
-      [MESSAGE_CONFIRM],
-    );
-  });
-
-  test('or lets the first data carry the CONFIRM', async () => {
-    const { harness, program } = connecting();
-    const { san } = harness;
-    program.onEstablished = ({ session }) => session.write(Buffer.from('hello'));
-    san.endConnect(san.last, 0, OFFER_BYTES);
-    await turns();
-    assert.deepEqual(
-      san.last.sent.map((message) => [message[0], message[1]]),
-      [[MESSAGE_DATA, FLAG_CONFIRM]],
-    );
+    assert.deepEqual(sent(), [
+      [MESSAGE_CONFIRM, 0],
+      [MESSAGE_DATA, 0],
+    ]);
   });
 
   test('shows the program TCP’s names and the peer (SW-26)', async () => {
