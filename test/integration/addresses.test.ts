@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { describe, test } from 'node:test';
+import { freePort } from '../support/free-port.js';
 import { assertSameRun } from '../support/log.js';
 import { type Pair, runPair } from '../support/pair.js';
 import { plainOnly } from '../support/program.js';
@@ -17,13 +18,8 @@ const ownAddress = (family: 'IPv4' | 'IPv6'): string[] =>
     .map(({ address }) => address)
     .slice(0, 1);
 
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
-};
+/** Where nobody listens. */
+const NOBODY = 1;
 
 interface Entry {
   readonly name: string;
@@ -58,7 +54,8 @@ const ENTRIES: readonly Entry[] = [
   { name: 'no host', listen: { host: null }, connect: byHost('127.0.0.1', '::1') },
   {
     name: 'IPv6 wildcard only',
-    listen: { host: '::', ipv6Only: true },
+    // Nobody may have the port on 127.0.0.1, where it is to be refused.
+    listen: { host: '::', ipv6Only: true, port: await freePort('::') },
     connect: byHost('::1', '127.0.0.1'),
     refused: ['127.0.0.1'],
   },
@@ -151,12 +148,11 @@ describe('addresses', { concurrency: 2 }, () => {
   });
 
   test('nobody listens', async (t) => {
-    const port = await freePort();
     const pair: Pair = {
       server: 'net-echo-server.mjs',
       client: 'talk-client.mjs',
       clientParameters: {
-        port,
+        port: NOBODY,
         connections: [
           { label: 'IPv4', host: '127.0.0.1' },
           { label: 'IPv6', host: '::1' },

@@ -1,10 +1,9 @@
 // What keeps a process alive and what it leaves behind: references, exits with data pending, idle processes.
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { freePort } from '../support/free-port.js';
 import { plainOnly, Program, type Switching } from '../support/program.js';
 import { assertSan } from '../support/routes.js';
 
@@ -81,10 +80,7 @@ for (const switching of ROUTES) {
 }
 
 test('a client that was there before its listener is on the SAN soon after that is', { skip: plainOnly }, async (t) => {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
+  const port = await freePort();
   const client = new Program('early-client.mjs', { switching: 'require', parameters: { port } });
   t.after(() => client.kill());
   await client.ready();

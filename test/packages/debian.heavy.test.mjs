@@ -11,6 +11,7 @@ import path from 'node:path';
 import { describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '../../out/test/support/free-port.js';
 import { Program } from '../../out/test/support/program.js';
 import { assertTcp } from '../../out/test/support/routes.js';
 
@@ -31,15 +32,6 @@ const find = (command) =>
   [...(process.env['PATH'] ?? '').split(':'), ...postgresFolders()]
     .map((folder) => path.join(folder, command))
     .find((file) => existsSync(file));
-
-const freePort = async () => {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = /** @type {net.AddressInfo} */ (server.address());
-  server.close();
-  await once(server, 'close');
-  return port;
-};
 
 /** @param {number} port */
 const accepts = (port) =>

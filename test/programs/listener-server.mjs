@@ -1,6 +1,7 @@
 // A listener's own affairs: counting, maxConnections, close() with connections open, listening again. Directed by
 // lines on the first connection. The client: listener-client.mjs.
 import net from 'node:net';
+import freePort from './lib/free-port.cjs';
 import record from './lib/record.cjs';
 
 const events = [];
@@ -51,9 +52,9 @@ const commands = {
 server.on('drop', ({ localAddress, remoteAddress, localFamily, remoteFamily }) => {
   events.push(['drop', localAddress, localFamily, remoteAddress, remoteFamily].join(' '));
 });
-server.listen(0, '127.0.0.1');
+const port = await freePort();
+server.listen(port, '127.0.0.1');
 await record.until(server, 'listening');
-const { port } = server.address();
 const again = `\0sockets-direct-test-listener-${process.pid}`;
 record.ready({ port, again });
 await record.until(server, 'close');

@@ -56,7 +56,8 @@ writeAfterPeerGone.on('end', () => {
       record.note('writeAfterPeerGone', `${data} ${error ? record.describeError(error) : 'written'}`),
     );
   write('first');
-  setTimeout(() => write('second'), 100);
+  // A kernel answers that by itself; here the peer's process does, before it answers what comes later.
+  afterConnect(connect('firstIsAnswered'), () => write('second'));
 });
 
 const writeAfterEnd = connect('writeAfterEnd');

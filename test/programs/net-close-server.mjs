@@ -129,6 +129,13 @@ await serveCases({
       socket.once('data', () => socket.destroy());
     },
   ],
+  firstIsAnswered: [
+    {},
+    (socket) => {
+      record.watch('firstIsAnswered', socket);
+      socket.end();
+    },
+  ],
   writeAfterEnd: [
     {},
     (socket) => {

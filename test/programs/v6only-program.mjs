@@ -1,10 +1,11 @@
 // Listeners on all addresses, one for IPv6 alone and one for both, and who reaches them.
 import net from 'node:net';
+import freePort from './lib/free-port.cjs';
 import record from './lib/record.cjs';
 
 for (const ipv6Only of [true, false]) {
   const server = net.createServer((socket) => socket.end());
-  server.listen({ host: '::', port: 0, ipv6Only });
+  server.listen({ host: '::', port: await freePort('::'), ipv6Only });
   await record.until(server, 'listening');
   for (const host of ['127.0.0.1', '::1']) {
     if (ipv6Only && host === '127.0.0.1') {

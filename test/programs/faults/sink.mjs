@@ -74,7 +74,7 @@ if (parameters.listen) {
     accepted++;
     serve(socket);
   });
-  server.listen(parameters.listenPort ?? 0, '127.0.0.1', () => say('ready', { port: server.address().port }));
+  server.listen(0, '127.0.0.1', () => say('ready', { port: server.address().port }));
   process.once('SIGTERM', () => {
     say('accepted', { accepted });
     server.close();

@@ -1,6 +1,7 @@
 // What a worker of a cluster can say of its listener. The server program is the primary; each case has workers of its own.
 import cluster from 'node:cluster';
 import net from 'node:net';
+import freePort from '../lib/free-port.cjs';
 import record from '../lib/record.cjs';
 import { runCases } from './lib/cases.mjs';
 
@@ -32,19 +33,10 @@ if (cluster.isWorker) {
     cluster.worker.disconnect();
   });
 } else {
-  const freePort = async ({ host }) => {
-    const server = net.createServer().listen(0, host);
-    await record.until(server, 'listening');
-    const { port } = server.address();
-    server.close();
-    await record.until(server, 'close');
-    return port;
-  };
-
   /** Starts `count` workers for a case, one after another; their addresses become notes. */
   const workers = (count) => async (end) => {
     const started = [];
-    const port = end.name === 'reusePort' ? await freePort(end) : 0;
+    const port = end.name === 'reusePort' ? await freePort(end.host) : 0;
     for (let i = 0; i < count; i++) {
       const worker = cluster.fork({ CASE: end.name, PORT: port });
       const { address } = await record.until(worker, 'message');
