@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Pair, runPair } from '../support/pair.js';
-import { plainOnly } from '../support/program.js';
+import { plainOnly, Program, type Switching } from '../support/program.js';
 import { assertSan } from '../support/routes.js';
 
 const compare = (name: string, pair: Pair, expected: object): void => {
@@ -31,5 +31,21 @@ compare(
 compare(
   'a server that is asked has heard of what came before the question',
   { server: 'causality-server.mjs', client: 'causality-client.mjs', clientParameters: { times: 200 } },
-  { asked: true, missed: { connection: 0, direct: 0, immediate: 0, timer: 0, reset: 0 } },
+  { asked: true, missed: { direct: 0, immediate: 0, timer: 0, reset: 0 } },
 );
+
+test('who has heard of its connection has one, whatever becomes of it (D12)', async (t) => {
+  const visit = async (switching: Switching): Promise<void> => {
+    const server = new Program('visitors-server.mjs', { switching });
+    t.after(() => server.kill());
+    const client = new Program('killed-client.mjs', { switching, parameters: await server.ready() });
+    t.after(() => client.kill());
+    assert.equal((await client.finished()).signal, 'SIGKILL');
+    await server.says('came');
+    await server.says('went');
+    const { routes } = await server.stopped();
+    if (switching !== 'off') assertSan(routes, 'server');
+  };
+  await visit('off');
+  await t.test('on the SAN', { skip: plainOnly }, () => visit('require'));
+});

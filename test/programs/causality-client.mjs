@@ -7,27 +7,11 @@ const { port, times } = record.parameters();
 const connect = () => net.connect({ port, host: '127.0.0.1' });
 const asking = connect();
 await record.until(asking, 'connect');
-let connections = 1;
 
 const ask = (question) => {
   asking.write(`${question}\n`);
   return record.until(asking, 'data');
 };
-
-const sleepInCallback = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
-
-// It is in the server's queue before 'connect' is heard of here.
-for (let n = 0; n < 5; n++) {
-  connections++;
-  const socket = connect();
-  await new Promise((resolve) => {
-    socket.on('connect', () => {
-      sleepInCallback();
-      resolve(ask(`connection connection ${connections}`));
-    });
-  });
-  socket.destroy();
-}
 
 // Whose FIN is here, that one knows of having sent it.
 for (const way of ['direct', 'immediate', 'timer']) {
