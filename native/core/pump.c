@@ -238,8 +238,8 @@ static void lift_fences(sd_pump *pump) {
 }
 
 /*
- * What comes while the program is called may be the answer to what it does there, which it may not hear of before the loop's
- * next phase (that its FIN is out, say): it waits until it is clear whether the loop has anything else to do.
+ * What comes while the program is called may be the answer to what it does there, and the program is told of that (its FIN is
+ * out) only in the loop's next phase. So this pass takes what is there now; the next one begins if the loop is not pressed.
  */
 static void raise_fences(sd_pump *pump) {
   for (size_t i = 0; i < pump->count; i++) {

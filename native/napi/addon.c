@@ -10,7 +10,7 @@ NAPI_MODULE_INIT() {
     return NULL;
   }
   napi_status (*const topics[])(sd_isolate *, napi_value) = {
-      sd_memory_exports,  sd_listener_exports, sd_link_exports,   sd_access_exports,
+      sd_memory_exports,  sd_listener_exports, sd_link_exports,     sd_access_exports,
       sd_loop_exports,    sd_outcome_exports,  sd_delivery_exports, sd_kernel_exports,
       sd_watcher_exports, sd_secure_exports,   sd_alarm_exports};
   for (size_t i = 0; i < sizeof topics / sizeof topics[0]; i++)

@@ -50,7 +50,7 @@ export class Session extends SuspendableSession implements MessageReceiver {
 
   /**
    * Starts the flow with what the peer offered (SESS-4). On the connecting side the peer is owed a CONFIRM from now on;
-   * the first write carries it, or `confirm()`. Returns 0 or the provider's WSA code.
+   * `confirm()` sends it, or what goes next carries it. Returns 0 or the provider's WSA code.
    */
   establish(peer: Offer): number {
     const send = this.send;

@@ -46,7 +46,7 @@ export const MESSAGE_BY_MESSAGE = 10;
 /** Bytes of an announced transfer, in its place in the stream. */
 export const MESSAGE_PIECE = 16;
 
-/** On DATA or FIN: stands for a CONFIRM as well, so that the first data need no message of their own before them. */
+/** On DATA or FIN: stands for a CONFIRM as well, where that could not go by itself. */
 export const FLAG_CONFIRM = 1;
 /** On DATA or PIECE: sent past the window because the sender's process is exiting (D7); at most {@link EXIT_BYTES_MAX} a connection. */
 export const FLAG_EXIT = 2;

@@ -19,7 +19,7 @@ const compare = (name: string, pair: Pair, expected: object): void => {
   });
 };
 
-/** One in a hundred or two came too early when the FIN was ahead of what the server knew. */
+/** Three to twenty-two of them were turned away when the FIN was ahead of what the server knew. */
 const TIMES = 2000;
 
 compare(
