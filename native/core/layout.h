@@ -38,7 +38,7 @@
 #define SD_LAYOUT_ACCESS 4096u
 #define SD_LAYOUT_ACCESS_SLOTS 1024u
 #define SD_LAYOUT_FIXED 12288u /* where what depends on the sizes begins */
-#define SD_LAYOUT_RING_MIN (64u * 1024u)
+#define SD_LAYOUT_RING_MIN (512u * 1024u)
 #define SD_LAYOUT_RING_MAX (16u * 1024u * 1024u)
 
 /* Everything here can be changed by the peer at any time: read once into a local, check, then use (D5). */

@@ -5,11 +5,11 @@
 #include "test.h"
 
 void test_layout(void) {
-  size_t enough = SD_LAYOUT_FIXED + 2 * 65536;
-  CHECK_EQUAL(sd_layout_check(enough, 65536), 0);
-  CHECK_EQUAL(sd_layout_check(enough - 1, 65536), -EINVAL);
-  CHECK_EQUAL(sd_layout_check(1u << 30, 65536 + 16), -EINVAL);
-  CHECK_EQUAL(sd_layout_check(1u << 30, 32768), -EINVAL);
+  size_t enough = SD_LAYOUT_FIXED + 2 * SD_LAYOUT_RING_MIN;
+  CHECK_EQUAL(sd_layout_check(enough, SD_LAYOUT_RING_MIN), 0);
+  CHECK_EQUAL(sd_layout_check(enough - 1, SD_LAYOUT_RING_MIN), -EINVAL);
+  CHECK_EQUAL(sd_layout_check(1u << 30, SD_LAYOUT_RING_MIN + 16), -EINVAL);
+  CHECK_EQUAL(sd_layout_check(1u << 30, SD_LAYOUT_RING_MIN / 2), -EINVAL);
   CHECK_EQUAL(sd_layout_check(1u << 30, SD_LAYOUT_RING_MAX), 0);
   CHECK_EQUAL(sd_layout_check(1u << 30, 2 * (uint64_t)SD_LAYOUT_RING_MAX), -EINVAL);
   CHECK_EQUAL(sd_layout_check(SIZE_MAX, (uint64_t)1 << 63), -EINVAL);

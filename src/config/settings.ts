@@ -133,7 +133,7 @@ export const SETTINGS: { readonly [Name in SettingName]: Setting<Config[Name]> }
     meaning: 'Bytes one connection may have in flight in each direction before its writer is held back.',
   },
   ringBytes: {
-    value: bytes(64 * KIB, 16 * MIB, true),
+    value: bytes(512 * KIB, 16 * MIB, true),
     default: 2 * MIB,
     meaning:
       'Shared memory per direction of a link (a pair of processes or threads), however many connections it carries.',

@@ -19,6 +19,7 @@ const ERRORS: Readonly<Record<string, RegExp | null>> = {
   'memory without seals': /memory cannot be mapped safely \(error 1\)/,
   'memory too small': /memory cannot be mapped safely \(error 22\)/,
   'a ring of no bytes': /ring of 0 bytes, allowed are powers of two/,
+  'a ring too small': /ring of 262144 bytes, allowed are powers of two from 524288/,
   'another magic': /word 0 is 1, expected 827081811/,
   'another layout': /word 1 is 3, expected 2/,
   'a proof where nothing is': null,

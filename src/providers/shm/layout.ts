@@ -24,8 +24,13 @@ export const GUARD_STRIDE = 256;
 /** Entries of an end's access table: so many pieces of memory can be within the other's reach at a time. */
 export const ACCESS_SLOTS = 1024;
 
-export const RING_BYTES_MIN = 64 * 1024;
+export const RING_BYTES_MIN = 512 * 1024;
 export const RING_BYTES_MAX = 16 * 1024 * 1024;
+/**
+ * Largest payload of a record (SO_MAX_MSG_SIZE), in any ring that a peer may choose: with its header and a PAD before it no
+ * more than half of it, which is what whoever waits for room waits for. One that needed more might never find it.
+ */
+export const RECORD_BYTES_MAX = RING_BYTES_MIN / 4 - 64;
 export const SLOTS_MIN = 256;
 export const SLOTS_MAX = 65536;
 export const SLOTS_DEFAULT = 32768;

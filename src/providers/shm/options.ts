@@ -3,7 +3,7 @@ import type { ProxyDriver } from '../../proxy-driver/index.js';
 
 export interface ShmOptions {
   readonly driver: ProxyDriver;
-  /** Bytes of each ring of a new link; a power of two, 64 KiB to 16 MiB. */
+  /** Bytes of each ring of a new link; a power of two, 512 KiB to 16 MiB. */
   readonly ringBytes: number;
   /** Most bytes that one link may leave to its peer when this process exits (D7). */
   readonly spillBytesMax: number;

@@ -64,6 +64,7 @@ import { AF_SD_SHM, fillDirectTable, SOCKADDR_SD_SHM_SIZE } from './direct.js';
 import { attach, makeDuplicate } from './duplicate.js';
 import { ANNOUNCEMENT_PREFIX, randomBytes } from '../../proxy-driver/index.js';
 import { Announcements } from './announcements.js';
+import { checkedLayout, RECORD_BYTES_MAX, SLOTS_DEFAULT } from './layout.js';
 import { LinkTable } from './link-setup.js';
 import { makeAccept, makeListen } from './listening.js';
 import { makeRegistering } from './memory.js';
@@ -74,14 +75,7 @@ import { makeRdmaWrite } from './rdma-write.js';
 import { makeLinkHost } from './records.js';
 import type { ShmSocket } from './socket-record.js';
 import { failed, ShmState } from './state.js';
-import {
-  closeSocket,
-  makeCloseSocket,
-  makeGetOverlappedResult,
-  makeRecv,
-  makeSend,
-  maxMessageBytes,
-} from './transfer.js';
+import { closeSocket, makeCloseSocket, makeGetOverlappedResult, makeRecv, makeSend } from './transfer.js';
 
 /** ProviderId of the shm provider in the catalog (SP-18). */
 export const SHM_PROVIDER_ID = '6B0E2C58-5A7D-4B0B-9C3E-6F1D2A84B7C1';
@@ -89,8 +83,10 @@ export const SHM_PROVIDER_ID = '6B0E2C58-5A7D-4B0B-9C3E-6F1D2A84B7C1';
 const SERVICE_FLAGS =
   XP1_GUARANTEED_DELIVERY | XP1_GUARANTEED_ORDER | XP1_MESSAGE_ORIENTED | XP1_GRACEFUL_CLOSE | XP1_CONNECT_DATA;
 
-/** Makes the provider for this isolate. */
+/** Makes the provider for this isolate. A `RangeError`: rings of such a size cannot be. */
 export function createShmProvider(options: ShmOptions): ProviderModule {
+  const layout = checkedLayout(options.ringBytes, SLOTS_DEFAULT);
+  if (typeof layout === 'string') throw new RangeError(layout);
   const state = new ShmState(options);
   const protocolInfo = makeProtocolInfo({
     ProviderId: SHM_PROVIDER_ID,
@@ -188,7 +184,7 @@ function fillTable(state: ShmState, info: WSAPROTOCOL_INFOW, table: WSPPROC_TABL
     const socket = state.find(s, lpErrno);
     if (socket === null) return -1;
     if (level !== SOL_SOCKET) return failed(lpErrno, WSAEINVAL);
-    const value = optionOf(state, socket, optname);
+    const value = optionOf(socket, optname);
     if (value === null) return failed(lpErrno, WSAENOPROTOOPT);
     if (typeof value === 'number' && optlen.value < 4) return failed(lpErrno, WSAEFAULT); // OPT-11
     optval.value = value;
@@ -222,10 +218,10 @@ function fillTable(state: ShmState, info: WSAPROTOCOL_INFOW, table: WSPPROC_TABL
 }
 
 /** Null: an option that it does not know, such as SO_RDMA_THRESHOLD_SIZE: no size is better off by RDMA (docs/design/bulk.md). */
-function optionOf(state: ShmState, socket: ShmSocket, optname: number): number | string | null {
+function optionOf(socket: ShmSocket, optname: number): number | string | null {
   switch (optname) {
     case SO_MAX_MSG_SIZE:
-      return maxMessageBytes(state.options.ringBytes);
+      return RECORD_BYTES_MAX;
     case SO_MAX_RDMA_SIZE:
       return RDMA_BYTES_MAX;
     case SO_DEBUG:

@@ -15,12 +15,11 @@ import {
   type WSAOVERLAPPED,
 } from '../../spi/index.js';
 import { type Descriptor, NO_SLOT } from './descriptor.js';
-import { RECORD_WRITE } from './layout.js';
+import { RECORD_BYTES_MAX, RECORD_WRITE } from './layout.js';
 import { SEND_DONE, SEND_GONE, SEND_NO_ROOM } from './link.js';
 import { checkRdma } from './rdma-read.js';
 import type { ShmSocket } from './socket-record.js';
 import { failed, type ShmState } from './state.js';
-import { maxMessageBytes } from './transfer.js';
 import { Transfer } from './transfers.js';
 import type { QueuedRecord } from './transmit-queue.js';
 
@@ -66,11 +65,10 @@ function sendCopies(
   lpOverlapped: WSAOVERLAPPED,
 ): boolean {
   const { link, connection } = socket;
-  const bytesMax = maxMessageBytes(state.options.ringBytes) - WRITE_HEADER_BYTES;
   const key = Buffer.from(target.key, 'hex');
   let at = 0;
   do {
-    const part = all.subarray(at, at + bytesMax);
+    const part = all.subarray(at, at + RECORD_BYTES_MAX - WRITE_HEADER_BYTES);
     const header = Buffer.alloc(WRITE_HEADER_BYTES);
     header.set(key, 0);
     header.writeUInt32LE(offset + at, 16);

@@ -19,7 +19,7 @@ import {
   type WSAOVERLAPPED,
   WSAEWOULDBLOCK,
 } from '../../spi/index.js';
-import { RECORD_MESSAGE } from './layout.js';
+import { RECORD_BYTES_MAX, RECORD_MESSAGE } from './layout.js';
 import { stopExpecting } from './duplicate-expect.js';
 import { SEND_DONE, SEND_GONE, SEND_NO_ROOM, SLOT_CLOSING } from './link.js';
 import { closeListener } from './listening.js';
@@ -30,11 +30,6 @@ import { failed, type ShmState } from './state.js';
 const { setImmediate } = globalThis;
 
 const scratch = { value: 0 };
-
-/** Largest message (SO_MAX_MSG_SIZE), header of the session included: a quarter of the ring, so that none blocks it. */
-export function maxMessageBytes(ringBytes: number): number {
-  return Math.min(ringBytes >> 2, 256 * 1024) - 64;
-}
 
 /** Ends an operation by the way its owner asked for (XFER-22, XFER-23). */
 export function complete(
@@ -54,7 +49,6 @@ export function complete(
  * overlapped structure (the nonblocking form), fails with `WSAEWOULDBLOCK`.
  */
 export function makeSend(state: ShmState): LPWSPSEND {
-  const bytesMax = maxMessageBytes(state.options.ringBytes);
   return (s, lpBuffers, dwBufferCount, lpNumberOfBytesSent, dwFlags, lpOverlapped, _completion, _thread, lpErrno) => {
     const socket = state.sockets[s];
     if (socket === undefined) return state.find(s, lpErrno) === null ? -1 : 0;
@@ -66,7 +60,7 @@ export function makeSend(state: ShmState): LPWSPSEND {
     let bytes = 0;
     for (let i = 0; i < dwBufferCount; i++) bytes += lpBuffers[i].len;
     if (dwFlags !== 0) return failed(lpErrno, WSAEINVAL); // XFER-29
-    if (bytes > bytesMax) return failed(lpErrno, WSAEMSGSIZE); // XFER-3
+    if (bytes > RECORD_BYTES_MAX) return failed(lpErrno, WSAEMSGSIZE); // XFER-3
     const fenced = state.transfers.isFenced(socket); // OBS-13
     const { connection } = socket;
     const sent = fenced ? SEND_NO_ROOM : link.send(RECORD_MESSAGE, connection, lpBuffers, dwBufferCount, bytes);

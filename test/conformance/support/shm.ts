@@ -4,10 +4,10 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { Companion, ProviderFactory } from '../../../src/conformance/index.js';
 import { createShmProvider } from '../../../src/providers/shm/index.js';
+import { RECORD_BYTES_MAX, RING_BYTES_MIN } from '../../../src/providers/shm/layout.js';
 import { ProxyDriver } from '../../../src/proxy-driver/index.js';
 import { AF_INET, AF_INET6, makeSockaddr, SO_SD_NATIVE_ADDRESS, SOL_SOCKET } from '../../../src/spi/index.js';
 
-const RING_BYTES = 64 * 1024;
 const RDMA_BYTES = 256 * 1024 * 1024;
 
 const loaded = ProxyDriver.load();
@@ -46,7 +46,7 @@ export const shmFactory: ProviderFactory = {
     memoryRegistrationCache: false,
     duplicate: true,
     qos: false,
-    limits: { messageBytes: RING_BYTES / 4 - 64, rdmaBytes: RDMA_BYTES, earlyMessages: 8, buffersPerMessage: 16 },
+    limits: { messageBytes: RECORD_BYTES_MAX, rdmaBytes: RDMA_BYTES, earlyMessages: 8, buffersPerMessage: 16 },
     lacks: {
       'authoritative-refusal': 'a companion that refuses says nothing about the TCP listener beside it (DESIGN D12)',
       'unforgeable-descriptors': 'process_vm_readv reaches whatever ptrace would, and no more (DESIGN D5)',
@@ -57,7 +57,7 @@ export const shmFactory: ProviderFactory = {
     const provider = () =>
       createShmProvider({
         driver,
-        ringBytes: RING_BYTES,
+        ringBytes: RING_BYTES_MIN,
         spillBytesMax: 4 << 20,
         allowedUids: new Set([process.geteuid?.() ?? 0]),
       });

@@ -15,6 +15,8 @@ import {
   OFFER,
   PACKET,
   RawLink,
+  RING_BYTES,
+  SLOTS,
   tool,
   TYPE,
 } from './lib/raw.mjs';
@@ -80,7 +82,7 @@ const ways = {
   garbage: says(randomBytes(64)),
   'a REJECT': says({ type: PACKET.reject, text: 'no' }),
   'a REJECT over versions': says({ type: PACKET.reject, text: 'link protocol version 2, this side speaks 3' }),
-  'a HELLO back': says({ ...welcome(), type: PACKET.hello, ringBytes: 65536, slotCount: 256 }),
+  'a HELLO back': says({ ...welcome(), type: PACKET.hello, ringBytes: RING_BYTES, slotCount: SLOTS }),
   'a SPILL back': says({ type: PACKET.spill, bytes: 2 ** 31 }, true),
   'an end': (link) => link.close(),
   'two WELCOMEs': async (link) => {

@@ -14,7 +14,7 @@ test('docs/CONFIGURATION.md holds the table of settings as the code has it', () 
 test('the help has every option, its range and its default, in lines that fit a terminal', () => {
   const help = settingsHelp();
   for (const name of SETTING_NAMES) assert.match(help, new RegExp(`^  --${optionOf(name)} VALUE`, 'm'));
-  assert.match(help, /allowed: 64KiB to 16MiB \(65536 to 16777216\), a power of two; default: 2MiB;/);
+  assert.match(help, /allowed: 512KiB to 16MiB \(524288 to 16777216\), a power of two; default: 2MiB;/);
   for (const line of help.split('\n')) assert.ok(line.length <= 100, line);
 });
 

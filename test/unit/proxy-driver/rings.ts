@@ -5,7 +5,7 @@
 import { strict as assert } from 'node:assert';
 import { type Addon, ISOLATE_AWAKE, LINK_STATE, loadAddon } from '../../../src/proxy-driver/index.js';
 
-export const RING_BYTES = 65536;
+export const RING_BYTES = 512 * 1024;
 export const MEMORY_BYTES = 4096 * 3 + 2 * RING_BYTES;
 /** What one message adds to the tail. */
 const UNIT = 16;

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { after, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { ACCESS_SLOTS } from '../../../src/providers/shm/layout.js';
+import { ACCESS_SLOTS, RING_BYTES_MIN } from '../../../src/providers/shm/layout.js';
 import {
   isComplete,
   MEM_READ,
@@ -170,7 +170,7 @@ describe('the memory of a link', () => {
   it('is locked as far as half of what the process may lock allows, and says so (SP-15)', async () => {
     const text = /Max locked memory\s+(\w+)/.exec(readFileSync('/proc/self/limits', 'utf8'))![1];
     const limit = text === 'unlimited' ? Infinity : Number(text);
-    for (const ringBytes of [64 * 1024, 4 * 1024 * 1024]) {
+    for (const ringBytes of [RING_BYTES_MIN, 4 * 1024 * 1024]) {
       const sw = new MiniSwitch({ ringBytes });
       const { tcp, port } = await sw.listen(() => undefined);
       open.push(tcp);

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { protocolProblem } from '../../../src/catalog/document.js';
 import { createShmProvider } from '../../../src/providers/shm/index.js';
+import { RING_BYTES_MIN } from '../../../src/providers/shm/layout.js';
 import { AF_SD_SHM, protocolInfo, WSPStartupEx } from '../../../src/providers/shm/module.js';
 import {
   AF_INET,
@@ -41,7 +42,7 @@ const upcalls = createUpcallTable({
 
 /** Starts a fresh provider with this protocol information. */
 function started(info: WSAPROTOCOL_INFOW) {
-  const options = { driver, ringBytes: 65536, spillBytesMax: 1 << 20, allowedUids: new Set<number>() };
+  const options = { driver, ringBytes: RING_BYTES_MIN, spillBytesMax: 1 << 20, allowedUids: new Set<number>() };
   const provider = createShmProvider(options);
   const table = createProcTable();
   assert.equal(provider.WSPStartupEx(WINSOCK_VERSION_2_2, createWspData(), info, upcalls, table), 0);

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, describe, it } from 'node:test';
 import { MessageChannel } from 'node:worker_threads';
+import { RING_BYTES_MAX } from '../../../src/providers/shm/layout.js';
 import {
   createOverlapped,
   isComplete,
@@ -408,6 +409,24 @@ describe('a process that keeps to itself', () => {
       assert.deepEqual(await over(here.write(s, descriptor, 0, here.part(s, source))), { error: 0, bytes: 100_000 });
       await until(() => target.equals(source), 'the copy');
     }
+  });
+
+  it('takes writes by copy from one with larger rings, of any size (XFER-10, XFER-31)', async () => {
+    const small = new MiniSwitch({ rdma: 'off' });
+    const large = new MiniSwitch({ ringBytes: RING_BYTES_MAX });
+    const { s, peer, here, there } = await connected(small, large);
+    const into = Buffer.alloc(5_000_000);
+    const source = randomBytes(into.length);
+    const descriptor = here.exposed(s, into, MEM_WRITE);
+    small.record(s);
+    large.record(peer);
+    const length = source.length;
+    assert.deepEqual(await over(there.write(peer, descriptor, 0, there.part(peer, source))), {
+      error: 0,
+      bytes: length,
+    });
+    assert.equal(large.send(peer, Buffer.from('all there')), 0);
+    await until(() => into.equals(source), 'the bytes');
   });
 
   it('one that does not says so (D9)', async () => {

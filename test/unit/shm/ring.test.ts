@@ -7,6 +7,7 @@ import {
   CONTROL_HEAD,
   CONTROL_OFFSET,
   linkLayout,
+  RECORD_BYTES_MAX,
   RECORD_MESSAGE,
   RING_BYTES_MIN,
   SLOTS_MIN,
@@ -26,7 +27,7 @@ function ring() {
 
 describe('the ring against an array as its oracle', () => {
   it('gives every record once, in order, whatever the sizes and the interleaving', () => {
-    const size = fc.oneof(fc.nat(200), fc.nat(16_000), fc.constantFrom(0, 1, 15, 16, 17, 16_384));
+    const size = fc.oneof(fc.nat(200), fc.nat(RECORD_BYTES_MAX), fc.constantFrom(0, 1, 15, 16, 17, RECORD_BYTES_MAX));
     const step = fc.oneof(fc.record({ put: size }), fc.record({ take: fc.integer({ min: 1, max: 40 }) }));
     fc.assert(
       fc.property(fc.array(step, { minLength: 1, maxLength: 400 }), (steps) => {
@@ -115,6 +116,24 @@ describe('the ring against an array as its oracle', () => {
     assert.equal(taken, RING_BYTES_MIN / 2);
     assert.equal(reader.producerWaits(), false);
     assert.ok(writer.reserve(RECORD_MESSAGE, 1, 1000) > 0);
+  });
+
+  it('has room for the largest record, wherever it would begin, once the consumer has come as far as was asked for', () => {
+    const { writer, reader } = ring();
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: RECORD_BYTES_MAX }), (payload) => {
+        if (writer.reserve(RECORD_MESSAGE, 1, payload) !== NO_ROOM) writer.publish();
+        while (writer.reserve(RECORD_MESSAGE, 1, RECORD_BYTES_MAX) !== NO_ROOM) writer.publish();
+        writer.wait();
+        do {
+          assert.equal(reader.next(), RECORD_FOUND);
+          reader.take();
+          reader.release();
+        } while (!reader.producerWaits());
+        assert.notEqual(writer.reserve(RECORD_MESSAGE, 1, RECORD_BYTES_MAX), NO_ROOM);
+      }),
+      { numRuns: 2000 },
+    );
   });
 });
 

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { createShmProvider } from '../../../src/providers/shm/index.js';
+import { RING_BYTES_MIN } from '../../../src/providers/shm/layout.js';
 import {
   AF_INET,
   AF_INET6,
@@ -281,7 +282,7 @@ describe('control codes and quality of service', () => {
     const sw = new MiniSwitch();
     const { dwServiceFlags1 } = createShmProvider({
       driver,
-      ringBytes: 65536,
+      ringBytes: RING_BYTES_MIN,
       spillBytesMax: 0,
       allowedUids: new Set(),
     }).protocolInfo;

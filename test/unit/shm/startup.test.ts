@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { createShmProvider } from '../../../src/providers/shm/index.js';
+import { RING_BYTES_MAX, RING_BYTES_MIN } from '../../../src/providers/shm/layout.js';
 import {
   AF_INET,
   createProcTable,
@@ -28,7 +29,12 @@ after(() => driver.unload());
 const NAME = makeSockaddr(AF_INET, '127.0.0.1', 9);
 
 describe('WSPStartupEx', () => {
-  const provider = createShmProvider({ driver, ringBytes: 65536, spillBytesMax: 1 << 20, allowedUids: new Set() });
+  const provider = createShmProvider({
+    driver,
+    ringBytes: RING_BYTES_MIN,
+    spillBytesMax: 1 << 20,
+    allowedUids: new Set(),
+  });
   const closed: number[] = [];
   let handles = 0;
   const upcalls = createUpcallTable({
@@ -99,8 +105,20 @@ describe('WSPStartupEx', () => {
     }
   });
 
+  test('rings too small for a message, too large, or of an odd size are refused at once', () => {
+    for (const ringBytes of [RING_BYTES_MIN / 2, RING_BYTES_MIN + 1, 2 * RING_BYTES_MAX]) {
+      const options = { driver, ringBytes, spillBytesMax: 1 << 20, allowedUids: new Set<number>() };
+      assert.throws(() => createShmProvider(options), RangeError);
+    }
+  });
+
   test('ERR-22: without a start everything is WSANOTINITIALISED, never WSAEINVAL (SP-12)', () => {
-    const fresh = createShmProvider({ driver, ringBytes: 65536, spillBytesMax: 1 << 20, allowedUids: new Set() });
+    const fresh = createShmProvider({
+      driver,
+      ringBytes: RING_BYTES_MIN,
+      spillBytesMax: 1 << 20,
+      allowedUids: new Set(),
+    });
     const table = createProcTable();
     const errno = { value: 0 };
     assert.equal(fresh.WSPStartupEx(WINSOCK_VERSION_2_2, createWspData(), info, upcalls, table), 0);

@@ -37,8 +37,8 @@ export const { addon } = driver;
 /** Our memory is not to be looked into. */
 export const NO_PROOF = { address: 0, bytes: new Uint8Array(16) };
 
-export const RING_BYTES = 65536;
-export const SLOTS = 256;
+export const RING_BYTES = layouts.RING_BYTES_MIN;
+export const SLOTS = layouts.SLOTS_MIN;
 export const LAYOUT = linkLayout(RING_BYTES, SLOTS);
 const LOCALHOST = '127.0.0.1';
 

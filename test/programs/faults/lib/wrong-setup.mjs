@@ -153,6 +153,7 @@ export const wrongSetup = {
   'memory too large': helloWith(memfd(ALL, BYTES + 4096)),
   'empty memory': helloWith(memfd(ALL, 0)),
   'a ring of no bytes': helloOf({ ringBytes: 0 }),
+  'a ring too small': helloOf({ ringBytes: RING_BYTES / 2 }),
   'a ring of an odd size': helloOf({ ringBytes: RING_BYTES + 1 }),
   'a ring too large': helloOf({ ringBytes: 2 ** 31 }),
   'no slots': helloOf({ slotCount: 0 }),

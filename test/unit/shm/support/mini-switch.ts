@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import { ProxyDriver } from '../../../../src/proxy-driver/index.js';
 import { createShmProvider, type ShmEvent } from '../../../../src/providers/shm/index.js';
+import { RING_BYTES_MIN } from '../../../../src/providers/shm/layout.js';
 import {
   AF_INET,
   CF_ACCEPT,
@@ -65,7 +66,7 @@ export class MiniSwitch {
     return this.#nextHandle - 1000;
   }
 
-  constructor({ allowedUids = [process.geteuid!()], ringBytes = 64 * 1024, rdma = 'auto' }: MiniOptions = {}) {
+  constructor({ allowedUids = [process.geteuid!()], ringBytes = RING_BYTES_MIN, rdma = 'auto' }: MiniOptions = {}) {
     const onEvent = (event: ShmEvent) => void this.events.push(event);
     const provider = createShmProvider({
       driver,
