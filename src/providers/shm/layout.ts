@@ -28,7 +28,8 @@ export const RING_BYTES_MIN = 512 * 1024;
 export const RING_BYTES_MAX = 16 * 1024 * 1024;
 /**
  * Largest payload of a record (SO_MAX_MSG_SIZE), in any ring that a peer may choose: with its header and a PAD before it no
- * more than half of it, which is what whoever waits for room waits for. One that needed more might never find it.
+ * more than half of it, which is what whoever waits for room waits for. One that needed more than all of it would be looked for
+ * room for ever.
  */
 export const RECORD_BYTES_MAX = RING_BYTES_MIN / 4 - 64;
 export const SLOTS_MIN = 256;

@@ -13,6 +13,7 @@ import {
   variableOf,
 } from '../../../src/config/index.js';
 import { itemsOfText } from '../../../src/config/load.js';
+import { RING_BYTES_MAX, RING_BYTES_MIN } from '../../../src/providers/shm/layout.js';
 import type { Config, ConfigError, ConfigInput, SettingName } from '../../../src/config/index.js';
 
 function load(input: Partial<ConfigInput>): Config {
@@ -87,8 +88,8 @@ describe('values', () => {
     ['spinLimitMicroseconds', '200', 200],
     ['windowBytes', '65536', 65536],
     ['windowBytes', '64MiB', 67108864],
-    ['ringBytes', '512KiB', 524288],
-    ['ringBytes', '16MiB', 16777216],
+    ['ringBytes', '512KiB', RING_BYTES_MIN],
+    ['ringBytes', '16MiB', RING_BYTES_MAX],
     ['connectTimeoutMilliseconds', ' 10000 ', 10000],
     ['exitFlushBytes', '4MiB', 4194304],
     ['driverMemoryBytes', '1MiB', 1048576],

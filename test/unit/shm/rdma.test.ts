@@ -418,15 +418,15 @@ describe('a process that keeps to itself', () => {
     const into = Buffer.alloc(5_000_000);
     const source = randomBytes(into.length);
     const descriptor = here.exposed(s, into, MEM_WRITE);
-    small.record(s);
-    large.record(peer);
-    const length = source.length;
+    const seen = small.record(s);
+    const { length } = source;
     assert.deepEqual(await over(there.write(peer, descriptor, 0, there.part(peer, source))), {
       error: 0,
       bytes: length,
     });
     assert.equal(large.send(peer, Buffer.from('all there')), 0);
-    await until(() => into.equals(source), 'the bytes');
+    await until(() => seen.messages.length === 1, 'the word that it is there');
+    assert.ok(into.equals(source), 'and it is (OBS-13)');
   });
 
   it('one that does not says so (D9)', async () => {
