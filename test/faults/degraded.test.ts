@@ -15,7 +15,9 @@ interface Shown {
 
 const ss = (pid: number): Shown => {
   const command = [join(root, 'dist', 'cli', 'main.js'), 'ss', '--all', '--json'];
-  const { processes } = JSON.parse(execFileSync(nodeBinary, command, { encoding: 'utf8' })) as { processes: Shown[] };
+  // All that runs on the host is shown, of which some program may have any number of connections.
+  const text = execFileSync(nodeBinary, command, { encoding: 'utf8', maxBuffer: Infinity });
+  const { processes } = JSON.parse(text) as { processes: Shown[] };
   const found = processes.find((process) => process.pid === pid);
   assert.ok(found, 'it answers');
   return found;

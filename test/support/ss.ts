@@ -42,13 +42,16 @@ export interface ShownProcess {
   readonly connections: readonly ShownConnection[];
 }
 
+/** It shows whatever runs on the host, of which some program may have any number of connections. */
+const limits = { timeout: 60_000, maxBuffer: Infinity };
+
 /** All isolates of these processes. */
 export const ss = async (...pids: readonly number[]): Promise<readonly ShownProcess[]> => {
-  const { stdout } = await promisify(execFile)(nodeBinary, [cliFile, 'ss', '--json'], { timeout: 60_000 });
+  const { stdout } = await promisify(execFile)(nodeBinary, [cliFile, 'ss', '--json'], limits);
   const { processes } = JSON.parse(stdout) as { processes: readonly ShownProcess[] };
   return processes.filter(({ pid }) => pids.includes(pid));
 };
 
 /** The text form, for people. */
 export const ssText = async (...args: readonly string[]): Promise<string> =>
-  (await promisify(execFile)(nodeBinary, [cliFile, 'ss', ...args], { timeout: 60_000 })).stdout;
+  (await promisify(execFile)(nodeBinary, [cliFile, 'ss', ...args], limits)).stdout;
